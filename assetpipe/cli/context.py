@@ -1,0 +1,91 @@
+"""What every command shares: where it works, and how it ends when something is wrong."""
+
+from __future__ import annotations
+
+import functools
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, ParamSpec
+
+import click
+
+from assetpipe import config as configuration
+from assetpipe.errors import AssetpipeError, ConfigError, SourceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+P = ParamSpec("P")
+FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print a machine's answer, and nothing else, on stdout.")
+dist_option = click.option(
+    "--dist", type=click.Path(file_okay=False, path_type=Path), help="Publish to this folder, whatever is configured."
+)
+source_option = click.option(
+    "--source",
+    type=click.Path(path_type=Path),
+    help="Build this folder for /static/, whatever is configured.",
+)
+app_option = click.option(
+    "--app", metavar="MODULE:APP", help="Take the static folders of this Flask app and its blueprints as the roots."
+)
+
+
+def ends_well(command: Callable[P, int | None]) -> Callable[P, None]:
+    """Turn what a command returns or raises into an exit code: 0 done, 1 failed, 2 misused, 130 interrupted."""
+
+    @functools.wraps(command)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            code = command(*args, **kwargs) or 0
+        except SourceError as error:
+            code = _say(str(error.problem), FAILED, bool(kwargs.get("as_json")))
+        except ConfigError as error:
+            code = _say(f"error: {error}", MISUSED, bool(kwargs.get("as_json")))
+        except AssetpipeError as error:
+            code = _say(f"error: {error}", FAILED, bool(kwargs.get("as_json")))
+        except KeyboardInterrupt:
+            click.echo("Interrupted. Nothing was published; the release before is as it was.", err=True)
+            code = INTERRUPTED
+        click.get_current_context().exit(code)
+
+    return run
+
+
+def find_config(source: Path | None, dist: Path | None, app: str | None) -> configuration.Config:
+    """The configuration to work with: the app's where there is one, or that of the working folder; then the options.
+
+    Raises ConfigError.
+    """
+    config = _app_config(app) or configuration.load(Path.cwd())
+    if source is not None:
+        config = config.with_roots({"/static/": [source.absolute()]})
+    if dist is not None:
+        config = config.with_dist(dist.absolute())
+    return config
+
+
+def _app_config(app: str | None) -> configuration.Config | None:
+    """The configuration by the Flask app of ``--app``, or of the ``flask`` command that this runs under."""
+    info = click.get_current_context().obj
+    if info is None and app is None:
+        return None
+    from flask.cli import NoAppException, ScriptInfo
+
+    from assetpipe.serve.extension import app_config
+
+    if app is not None:
+        info = ScriptInfo(app_import_path=app)
+    assert isinstance(info, ScriptInfo)
+    try:
+        return app_config(info.load_app())
+    except NoAppException as error:
+        raise ConfigError(error.format_message()) from error
+
+
+def _say(text: str, code: int, as_json: bool) -> int:
+    click.echo(text, err=True)
+    if as_json:
+        click.echo(json.dumps({"error": text}))
+    return code

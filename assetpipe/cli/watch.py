@@ -1,0 +1,83 @@
+"""``assetpipe watch``."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from assetpipe.cli import context, report
+from assetpipe.cli.progress import ProgressLine
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from assetpipe.config import Config
+
+
+@click.command()
+@context.source_option
+@context.dist_option
+@context.app_option
+@context.ends_well
+def watch(source: Path | None, dist: Path | None, app: str | None) -> int:
+    """Build, and build again whenever a source changes, until interrupted.
+
+    A build with errors publishes nothing: the release before goes on being served. While this runs, a Flask app in
+    debug mode serves the release in place of the sources.
+    """
+    from assetpipe import locks
+    from assetpipe.errors import AssetpipeError
+    from assetpipe.manifest import WATCH
+    from assetpipe.watch import changes
+
+    config = context.find_config(source, dist, app)
+    folders = [root.folder for root in config.folders()]
+    if missing := [folder for folder in folders if not folder.is_dir()]:
+        raise AssetpipeError(f"{missing[0]}: there is no such folder to watch. Make it, or name another root.")
+    try:
+        config.dist_folder.mkdir(parents=True, exist_ok=True)
+        with locks.holding(config.dist_folder / WATCH) as mine:
+            if not mine:
+                raise AssetpipeError(f"{config.dist_folder}: another watch is running there. End that one first.")
+            ours = (config.dist_folder, config.cache_folder)
+            moments = changes(folders, ours, stop=lambda: False)
+            _release(config)
+            click.echo(f"Watching {', '.join(map(str, folders))}. Ctrl-C ends it.")
+            for _ in moments:
+                _release(config)
+    except OSError as error:
+        raise AssetpipeError(f"{error.filename or config.dist_folder}: cannot be watched: {error.strerror}") from error
+    except KeyboardInterrupt:
+        click.echo("\nNo longer watching.")
+    return 0
+
+
+def _release(config: Config) -> None:
+    """Build and publish once; what goes wrong is said, and the next change is waited for."""
+    from assetpipe import build as builder
+    from assetpipe import manifest as manifests
+    from assetpipe import publish
+    from assetpipe.errors import AssetpipeError
+
+    began = time.monotonic()
+    progress = ProgressLine()
+    try:
+        built = builder.build(config, progress)
+        done = None
+        if not built.failed:
+            done = publish.publish(built.manifest, built.files, config.dist_folder, config.keep.releases, progress)
+    except AssetpipeError as error:
+        progress.clear()
+        click.echo(f"error: {error}", err=True)
+        return
+    progress.clear()
+    report.print_problems(built.problems)
+    now = time.strftime("%H:%M:%S")
+    if done is None:
+        click.echo(f"{now}  nothing published: the problems above are in the way", err=True)
+    elif done.previous is None or done.previous.release != done.manifest.release:
+        diff = manifests.diff(done.previous, done.manifest)
+        told = f"{len(diff.added)} added, {len(diff.changed)} changed, {len(diff.removed)} gone"
+        click.echo(f"{now}  release {done.manifest.release}: {told} ({time.monotonic() - began:.2f} s)")

@@ -1,0 +1,199 @@
+"""The configuration: ``[tool.assetpipe]`` in ``pyproject.toml``, or the same keys at the top of ``assetpipe.toml``."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+
+import msgspec
+from msgspec import Struct
+
+from assetpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+Coding = Literal["br", "gzip", "zstd"]
+ImageFormat = Literal["webp", "avif"]
+
+DEFAULT_ROOTS = {"/static/": ("static",)}
+# Set by the reader of the file, never by the file.
+_OURS = ("base", "origin")
+
+
+class Root(Struct, frozen=True):
+    """A folder of sources and the URL prefix (slash at both ends) that it is published under."""
+
+    prefix: str
+    folder: Path
+
+
+class Compress(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which content-codings are made."""
+
+    encodings: tuple[Coding, ...] = ("br", "gzip")
+
+
+class Images(Struct, frozen=True, forbid_unknown_fields=True):
+    """Which renditions are made of PNG and JPEG images; ``widths`` are CSS pixels, never scaled up."""
+
+    formats: tuple[ImageFormat, ...] = ("webp",)
+    widths: tuple[int, ...] = ()
+
+
+class Keep(Struct, frozen=True, forbid_unknown_fields=True):
+    """How many releases are kept, the current one included."""
+
+    releases: int = 3
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that can be chosen. Relative folders are relative to ``base``, the folder of the file ``origin``."""
+
+    dist: str = "dist"
+    cache: str = ".assetpipe"
+    roots: dict[str, str | tuple[str, ...]] = {}
+    ignore: tuple[str, ...] = ()
+    plain: tuple[str, ...] = ()
+    tagged: tuple[str, ...] = ()
+    strict: bool = False
+    minify: bool = True
+    compress: Compress = Compress()
+    images: Images = Images()
+    keep: Keep = Keep()
+    base: Path = Path()
+    origin: Path | None = None
+
+    @property
+    def dist_folder(self) -> Path:
+        """Where releases are published."""
+        return self.base / self.dist
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where results are kept for the next build."""
+        return self.base / self.cache
+
+    def folders(self) -> tuple[Root, ...]:
+        """Every root, in the order in which they win.
+
+        Raises ConfigError where a ``package:folder`` names no package.
+        """
+        named = self.roots or DEFAULT_ROOTS
+        return tuple(
+            Root(prefix, _folder(self, prefix, name))
+            for prefix, names in named.items()
+            for name in ((names,) if isinstance(names, str) else names)
+        )
+
+    def with_roots(self, roots: Mapping[str, Iterable[Path]]) -> Config:
+        """Take the given folders in place of the configured ones."""
+        return msgspec.structs.replace(
+            self, roots={prefix: tuple(str(folder) for folder in folders) for prefix, folders in roots.items()}
+        )
+
+    def with_dist(self, dist: Path) -> Config:
+        """Publish to ``dist`` in place of the configured folder."""
+        return msgspec.structs.replace(self, dist=str(dist))
+
+
+def load(start: Path) -> Config:
+    """Find the configuration upward from the folder ``start``; the defaults, based on ``start``, where there is none.
+
+    Raises ConfigError with the file, the key and the nearest right name.
+    """
+    start = start.absolute()
+    for folder in (start, *start.parents):
+        for name, keys in (("assetpipe.toml", ()), ("pyproject.toml", ("tool", "assetpipe"))):
+            file = folder / name
+            if file.is_file():
+                table = _read(file, keys)
+                if table is not None:
+                    return _parse(table, file)
+    return Config(base=start)
+
+
+def _read(file: Path, keys: tuple[str, ...]) -> dict[str, Any] | None:
+    """Read the table under ``keys``; None where the file has no such table."""
+    try:
+        table = tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{file}: not a TOML file: {error}") from error
+    except OSError as error:
+        raise ConfigError(f"{file}: cannot be read: {error.strerror}") from error
+    for key in keys:
+        if key not in table:
+            return None
+        table = table[key]
+        if not isinstance(table, dict):
+            raise ConfigError(f"{file}: {'.'.join(keys)} must be a table, written [{'.'.join(keys)}]")
+    return table
+
+
+def _parse(table: dict[str, Any], file: Path) -> Config:
+    try:
+        for key in _OURS:
+            if key in table:
+                raise msgspec.ValidationError(f"Object contains unknown field `{key}`")
+        config = msgspec.convert(table, Config)
+    except msgspec.ValidationError as error:
+        raise ConfigError(f"{file}: {_explain(str(error))}") from error
+    for prefix in config.roots:
+        if not (prefix.startswith("/") and prefix.endswith("/")) or "//" in prefix:
+            right = f"/{prefix.strip('/')}/".replace("//", "/")
+            raise ConfigError(
+                f'{file}: roots: the URL prefix "{prefix}" must begin and end with one slash. Write "{right}".'
+            )
+    if config.keep.releases < 1:
+        raise ConfigError(f"{file}: keep.releases: {config.keep.releases} is too few: the current release counts, too.")
+    if any(width < 1 for width in config.images.widths):
+        raise ConfigError(f"{file}: images.widths: every width must be 1 pixel or more.")
+    return msgspec.structs.replace(config, base=file.parent, origin=file)
+
+
+def _explain(message: str) -> str:
+    """Say msgspec's message in the words of the file, with the nearest right name."""
+    where = re.search(r" - at `\$\.?([^`]*)`$", message)
+    keys = [part for part in re.split(r"[.\[]", where[1]) if not part.endswith("]")] if where else []
+    what = message[: where.start()] if where else message
+    holder: Any = Config
+    for key in keys:
+        holder = get_type_hints(holder).get(key, holder) if hasattr(holder, "__annotations__") else holder
+    if unknown := re.search(r"unknown field `(.*)`", what):
+        names = [n for n in get_type_hints(holder) if n not in _OURS]
+        name = ".".join([*keys, unknown[1]])
+        return f'unknown key "{name}". {_nearest(unknown[1], names)}'
+    if wrong := re.search(r"Invalid enum value '(.*)'", what):
+        choices = [choice for part in get_args(holder) for choice in get_args(part)]
+        return f'{".".join(keys)}: "{wrong[1]}" is not known. {_nearest(wrong[1], choices)}'
+    words = {"`array | str`": "a string or a list", "`str | array`": "a string or a list", "`array`": "a list"}
+    words |= {"`str`": "a string", "`bool`": "true or false", "`object`": "a table", "`int`": "a whole number"}
+    for word, plain in words.items():
+        what = what.replace(word, plain)
+    return f"{'.'.join(keys)}: {what[:1].lower()}{what[1:]}"
+
+
+def _nearest(name: str, names: Iterable[str]) -> str:
+    """Say the name that was probably meant, or all there are."""
+    names = sorted(names)
+    close = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return f'Did you mean "{close[0]}"?' if close else f"Known are: {', '.join(names)}."
+
+
+def _folder(config: Config, prefix: str, name: str) -> Path:
+    package, colon, folder = name.partition(":")
+    # A single letter before the colon is a drive, not a package.
+    if not colon or len(package) == 1:
+        return config.base / name
+    try:
+        spec = find_spec(package)
+    except (ImportError, ValueError):
+        spec = None
+    if spec is None or not spec.submodule_search_locations:
+        origin = config.origin or "the configuration"
+        raise ConfigError(f'{origin}: roots."{prefix}": there is no package "{package}" to take "{folder}" from.')
+    return Path(spec.submodule_search_locations[0]) / folder

@@ -1,0 +1,165 @@
+"""What a release is, as one value: the only thing that passes from the build to the server."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+from msgspec import Struct
+
+from assetpipe.errors import ManifestError
+from assetpipe.paths import Digest
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FORMAT = 1
+MANIFEST = "manifest.json"
+RELEASES = "releases"
+PUBLIC = "public"
+# Held by `assetpipe watch` (a lock, see ``locks``) as long as it keeps dist up to date with the sources.
+WATCH = ".watch"
+# The suffix that the file of an encoding has on disk: those that nginx and Caddy look for.
+CODING_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+
+
+class Encoding(Struct, frozen=True):
+    """The same bytes in a content-coding. ``size`` in bytes."""
+
+    size: int
+    sha256: str
+
+
+class Rendition(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """Another picture made from an image; ``negotiated`` ones also answer on the image's own URL, through Accept."""
+
+    url: str
+    type: str
+    size: int
+    sha256: str
+    width: int
+    height: int
+    negotiated: bool = False
+
+
+class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What one source became.
+
+    ``url`` is decoded, as logical paths are. ``immutable`` says that a URL equal to the logical path never changes its
+    bytes either (another bundler named it). ``file`` is where the bytes lie below ``dist/public`` when that is not the
+    URL itself: a plain file's bytes change under one URL, and older releases must keep theirs.
+    ``width`` and ``height`` are in pixels as displayed.
+    """
+
+    url: str
+    type: str
+    size: int
+    sha256: str
+    encodings: dict[str, Encoding] = {}
+    renditions: tuple[Rendition, ...] = ()
+    refs: tuple[str, ...] = ()
+    width: int = 0
+    height: int = 0
+    immutable: bool = False
+    file: str = ""
+
+    @property
+    def stored(self) -> str:
+        """Where the bytes lie below ``dist/public``."""
+        return self.file or self.url
+
+
+class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One release: every asset by its logical path.
+
+    ``prefixes`` are the URL prefixes that it answers for; ``retained`` the ids of older releases whose URLs are still
+    served, newest first.
+    """
+
+    format: int
+    release: str
+    retained: tuple[str, ...] = ()
+    prefixes: tuple[str, ...] = ()
+    assets: dict[str, Asset]
+
+    def dump(self) -> bytes:
+        """Encode as UTF-8 JSON with sorted keys: equal manifests are equal bytes."""
+        return msgspec.json.encode(self, order="sorted", enc_hook=str) + b"\n"
+
+
+class Diff(Struct, frozen=True):
+    """What differs between two releases, as logical paths in order."""
+
+    added: tuple[str, ...]
+    changed: tuple[str, ...]
+    removed: tuple[str, ...]
+
+
+def release_id(assets: dict[str, Asset]) -> str:
+    """Digest what the URLs answer, content-codings aside: another build of zlib must not make another release."""
+    told = [
+        (path, a.url, a.type, a.sha256, a.immutable, [(r.url, r.type, r.sha256, r.negotiated) for r in a.renditions])
+        for path, a in sorted(assets.items())
+    ]
+    return Digest.of(msgspec.json.encode(told, enc_hook=str)).tag
+
+
+def diff(old: Manifest | None, new: Manifest) -> Diff:
+    """Compare what two releases answer; codings aside."""
+    before = old.assets if old else {}
+    return Diff(
+        added=tuple(sorted(new.assets.keys() - before.keys())),
+        changed=tuple(
+            sorted(
+                path
+                for path in new.assets.keys() & before.keys()
+                if (new.assets[path].url, new.assets[path].sha256) != (before[path].url, before[path].sha256)
+            )
+        ),
+        removed=tuple(sorted(before.keys() - new.assets.keys())),
+    )
+
+
+def load(file: Path) -> Manifest:
+    """Read a manifest.
+
+    Raises ManifestError where it is missing, damaged, or of a format that this version does not know.
+    """
+    try:
+        data = file.read_bytes()
+    except FileNotFoundError as error:
+        raise ManifestError(f"{file}: there is no manifest. Run `assetpipe build` or `flask assets build`.") from error
+    except OSError as error:
+        raise ManifestError(f"{file}: cannot be read: {error.strerror}") from error
+    try:
+        manifest = msgspec.json.decode(data, type=Manifest)
+    except msgspec.DecodeError as error:
+        raise ManifestError(f"{file}: not a manifest: {error}. Run the build again.") from error
+    if manifest.format != FORMAT:
+        raise ManifestError(
+            f"{file}: format {manifest.format} is not known to this version (it knows {FORMAT}). "
+            "Build with the version of assetpipe that serves."
+        )
+    return manifest
+
+
+def files(manifest: Manifest) -> dict[str, Encoding]:
+    """Every file below ``dist/public`` that the release's URLs are answered from, with its size and SHA-256."""
+    told: dict[str, Encoding] = {}
+    for asset in manifest.assets.values():
+        told[asset.stored] = Encoding(asset.size, asset.sha256)
+        for coding, encoding in asset.encodings.items():
+            told[asset.stored + CODING_SUFFIXES[coding]] = encoding
+        for rendition in asset.renditions:
+            told[rendition.url] = Encoding(rendition.size, rendition.sha256)
+    return told
+
+
+def plain_copies(manifest: Manifest) -> dict[str, str]:
+    """The files that exist for other servers only: the path of a plain URL's file, and the file it is a copy of."""
+    return {
+        asset.url + suffix: asset.file + suffix
+        for asset in manifest.assets.values()
+        if asset.file
+        for suffix in ("", *(CODING_SUFFIXES[coding] for coding in asset.encodings))
+    }

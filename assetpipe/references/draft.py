@@ -1,0 +1,105 @@
+"""A text with holes where its references are, and the writer that tokenizers fill it with."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import quote
+
+from msgspec import Struct
+
+from assetpipe.paths import split_reference
+
+# A reference in a comment that ends a file (ECMA-426 section 11.1): the last one counts.
+SOURCE_MAPPING_URL = re.compile(rb"[@#][ \t]*sourceMappingURL=([^\s'\"*]+)")
+# Licence comments and the two pragmas that tools and browsers read stay in minified text.
+_KEPT = re.compile(rb"/[/*](?:!|[^\n]*?sourceMappingURL=|[^\n]*?sourceURL=)|@license|@preserve|@cc_on", re.IGNORECASE)
+
+
+class Ref(Struct, frozen=True):
+    """One hole: a reference to another file.
+
+    ``path`` is its path, URL text with the language's own escapes undone; ``suffix`` its query and fragment, which
+    survive; ``written`` the bytes that stay where it names nothing. ``line`` and ``column`` count from 1 in the source,
+    columns in characters. ``kind`` says what wrote it: ``url``, ``import`` or ``map``.
+    """
+
+    path: str
+    suffix: bytes
+    written: bytes
+    kind: str
+    line: int
+    column: int
+
+
+class Draft(Struct, frozen=True):
+    """A text as pieces: bytes to keep, and references to name. ``not_utf8`` is the place of the first wrong byte."""
+
+    pieces: tuple[bytes | Ref, ...]
+    not_utf8: tuple[int, int] | None = None
+
+    @property
+    def refs(self) -> list[Ref]:
+        """The holes, in their order in the text."""
+        return [piece for piece in self.pieces if isinstance(piece, Ref)]
+
+
+class Writer:
+    """Collects the pieces of one text as its tokenizer goes over it."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+        self._pieces: list[bytes | Ref] = []
+        self._map_at = -1
+        # The start of the line that was located last, so that locating all of a file's references reads it once.
+        self._line = 1
+        self._line_start = 0
+
+    def keep(self, text: bytes) -> None:
+        """Put ``text`` out as it is."""
+        self._pieces.append(text)
+
+    def refer(self, start: int, end: int, reference: str, kind: str) -> None:
+        """Put out the reference written at ``start:end`` of the source; a hole where it has a path of this site."""
+        written = self._text[start:end]
+        reference = reference.strip(" \t\r\n\f")
+        split = split_reference(reference)
+        if split is None:
+            self._pieces.append(written)
+            return
+        path, rest = split
+        suffix = rest.encode(errors="surrogateescape")
+        if not written.endswith(suffix):
+            # It was written with escapes of the language: percent-encoding needs none.
+            suffix = quote(rest, safe="-._~!$*+,;=:@/?#%", errors="surrogateescape").encode()
+        if kind == "map":
+            self._forget_map()
+            self._map_at = len(self._pieces)
+        self._pieces.append(Ref(path, suffix, written, kind, *self.locate(start)))
+
+    def locate(self, offset: int) -> tuple[int, int]:
+        """Line and column (from 1, in characters) of a byte of the source; offsets must not go down."""
+        newlines = self._text.count(b"\n", self._line_start, offset)
+        if newlines:
+            self._line += newlines
+            self._line_start = self._text.rindex(b"\n", self._line_start, offset) + 1
+        return self._line, len(self._text[self._line_start : offset].decode(errors="replace")) + 1
+
+    def draft(self) -> Draft:
+        """The text so far."""
+        try:
+            self._text.decode()
+        except UnicodeDecodeError as error:
+            self._line, self._line_start = 1, 0
+            return Draft(tuple(self._pieces), self.locate(error.start))
+        return Draft(tuple(self._pieces))
+
+    def _forget_map(self) -> None:
+        if self._map_at >= 0:
+            earlier = self._pieces[self._map_at]
+            assert isinstance(earlier, Ref)
+            self._pieces[self._map_at] = earlier.written
+
+
+def is_kept(comment: bytes) -> bool:
+    """Whether a comment stays when comments are left out."""
+    return _KEPT.search(comment) is not None

@@ -1,0 +1,104 @@
+"""Which representation a client wants (RFC 9110 section 12), as a pure function of two header fields."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from assetpipe.serve.table import Representation, Resource
+
+# RFC 9110 section 12.4.2: a weight has at most three decimals. Nothing else is a weight.
+_WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\Z")
+# Ranked below anything that a client names with a weight above 0: what it neither names nor forbids.
+_UNNAMED = 0.0001
+# A longer field than any browser sends is read all the same, but not remembered.
+_MEMORABLE = 256
+
+
+def select(resource: Resource, accept: str | None, accept_encoding: str | None) -> Representation | None:
+    """The representation that the client ranks highest; among equals the smallest.
+
+    None where the client forbids every one there is: a 406.
+    """
+    original = resource.representations[0]
+    if not resource.negotiates_coding and not resource.negotiates_type:
+        return original if coding_weight("identity", accept_encoding) else None
+    best, best_rank = None, (0.0, 0.0, 0)
+    for candidate in resource.representations:
+        coding = coding_weight(candidate.coding, accept_encoding)
+        if resource.negotiates_type:
+            kind = type_weight(candidate.media_type, accept, original=candidate.media_type == original.media_type)
+        else:
+            kind = 1.0
+        rank = (kind, coding, -candidate.size)
+        if kind and coding and (best is None or rank > best_rank):
+            best, best_rank = candidate, rank
+    return best
+
+
+def coding_weight(coding: str, accept_encoding: str | None) -> float:
+    """How much a client wants a content-coding, 0 for not at all (RFC 9110 section 12.5.3).
+
+    No field would allow any coding; we promise nothing to a client that promises nothing, and send identity.
+    """
+    if accept_encoding is None:
+        return 1.0 if coding == "identity" else 0.0
+    weights = parse(accept_encoding)
+    weight = weights.get(coding)
+    if weight is None and coding == "gzip":
+        weight = weights.get("x-gzip")  # section 8.4.1.3: its old name
+    if weight is None:
+        weight = weights.get("*")
+    if weight is None:
+        return _UNNAMED if coding == "identity" else 0.0
+    return weight
+
+
+def type_weight(media_type: str, accept: str | None, *, original: bool) -> float:
+    """How much a client wants a media type, 0 for not at all (RFC 9110 section 12.5.1).
+
+    A type other than the original's must be named in full: clients that cannot show WebP say ``*/*``, too. The original
+    is what there is when nothing better is: only a weight of 0 forbids it.
+    """
+    if accept is None:
+        return 1.0 if original else 0.0
+    weights = parse(accept)
+    essence = media_type.partition(";")[0]
+    weight = weights.get(essence)
+    if not original:
+        return weight or 0.0
+    if weight is None:
+        weight = weights.get(essence.partition("/")[0] + "/*")
+    if weight is None:
+        weight = weights.get("*/*")
+    return _UNNAMED if weight is None else weight
+
+
+def parse(field: str) -> Mapping[str, float]:
+    """Read a list of names with weights: lower-case name to weight, the first of a name counting.
+
+    A member whose weight is malformed is left out, as are parameters other than the weight.
+    """
+    return _remembered(field) if len(field) <= _MEMORABLE else _parse(field)
+
+
+def _parse(field: str) -> Mapping[str, float]:
+    weights: dict[str, float] = {}
+    for member in field.split(","):
+        name, *parameters = (part.strip(" \t") for part in member.split(";"))
+        weight: float | None = 1.0
+        for parameter in parameters:
+            if parameter[:2] in ("q=", "Q="):
+                value = parameter[2:]
+                weight = float(value) if _WEIGHT.match(value) else None
+                break
+        if name and weight is not None:
+            weights.setdefault(name.lower(), weight)
+    return weights
+
+
+_remembered = lru_cache(maxsize=1024)(_parse)

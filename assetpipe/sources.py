@@ -1,0 +1,256 @@
+"""From roots to sources: which files there are, under which logical paths.
+
+1. Each root is walked with ``os.scandir``, folders in order of name.
+2. Names that begin with a dot are left out (``.well-known`` is not), then what the ignore rules match; `dist` and the
+   cache are never sources, wherever they lie.
+3. A symbolic link counts as what it points to, if that lies in the same root; a link out of the root, a loop or a
+   dangling link is reported and not followed.
+4. Where two sources have one logical path, the folder listed first under a prefix wins and the other is a note; any
+   other such pair is an error, since nobody said which should win.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
+
+from assetpipe.errors import Problem, Severity, SourceError
+from assetpipe.paths import LogicalPath
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import pathspec
+
+    from assetpipe.config import Config, Root
+
+Naming = Literal["fingerprint", "plain", "kept"]
+
+
+class Source(Struct, frozen=True):
+    """One file to publish. ``shown`` is its path for people; size, mtime and inode are what the walk saw."""
+
+    path: LogicalPath
+    file: str
+    shown: str
+    size: int
+    mtime_ns: int
+    inode: int
+    naming: Naming
+
+
+class Walk(Struct):
+    """What a walk over all roots finds: sources by logical path, and the problems met."""
+
+    sources: dict[LogicalPath, Source] = {}
+    problems: list[Problem] = []
+
+
+def find(config: Config) -> Walk:
+    """Walk the roots of ``config``; never raises for what it meets on disk."""
+    walk = Walk({}, [])
+    rules = _Rules(config)
+    origin: dict[LogicalPath, Root] = {}
+    for root in config.folders():
+        if not root.folder.is_dir():
+            where = f"{config.origin.name}: " if config.origin else ""
+            what = "is not a folder" if root.folder.exists() else "does not exist"
+            walk.problems.append(
+                Problem(
+                    kind="missing-root",
+                    severity=Severity.ERROR,
+                    text=f"{where}the root of {root.prefix} {what}: {rules.shown(str(root.folder))}",
+                    hint='Make it, or name another folder: [tool.assetpipe.roots] "/static/" = "…", or --source DIR.',
+                )
+            )
+            continue
+        for source in _walk_root(root, rules, walk.problems):
+            other = walk.sources.get(source.path)
+            if other is None:
+                walk.sources[source.path] = source
+                origin[source.path] = root
+            elif not os.path.samefile(other.file, source.file):
+                walk.problems.append(_clash(source, other, same_prefix=origin[source.path].prefix == root.prefix))
+    walk.problems.extend(_case_clashes(walk.sources))
+    return walk
+
+
+def read(source: Source) -> bytes:
+    """Read a source whole. Raises SourceError where it has vanished since the walk, or cannot be read."""
+    try:
+        with open(source.file, "rb") as file:
+            return file.read()
+    except OSError as error:
+        raise unreadable(source.shown, error) from error
+
+
+def unreadable(shown: str, error: OSError) -> SourceError:
+    """Say why a source cannot be read, and what to do."""
+    if isinstance(error, FileNotFoundError):
+        what, hint = "the file vanished during the build", "Nothing was published. Run the build again."
+    else:
+        what = f"cannot be read: {error.strerror or error}"
+        hint = "Make it readable for this user, or leave it out by an ignore pattern."
+    return SourceError(Problem(kind="unreadable", severity=Severity.ERROR, text=what, file=shown, hint=hint))
+
+
+class _Rules:
+    """The configuration's patterns (gitignore's, matched against paths relative to a root), ready to ask."""
+
+    def __init__(self, config: Config) -> None:
+        self._base = str(config.base)
+        self._never = {os.path.realpath(config.dist_folder), os.path.realpath(config.cache_folder)}
+        self._ignore = _patterns(config.ignore)
+        self._plain = _patterns(config.plain)
+        self._kept = _patterns(config.tagged)
+
+    def shown(self, file: str) -> str:
+        """The path as a person would type it in the project's folder."""
+        relative = os.path.relpath(file, self._base)
+        return file if relative.startswith("..") else relative
+
+    def ignores(self, relative: str) -> bool:
+        return self._ignore is not None and self._ignore.match_file(relative)
+
+    def is_ours(self, real: str) -> bool:
+        return real in self._never
+
+    def naming(self, relative: str) -> Naming:
+        if self._plain is not None and self._plain.match_file(relative):
+            return "plain"
+        if self._kept is not None and self._kept.match_file(relative):
+            return "kept"
+        return "fingerprint"
+
+
+def _patterns(lines: tuple[str, ...]) -> pathspec.GitIgnoreSpec | None:
+    if not lines:
+        return None
+    # Imported where it is needed: most projects have no patterns.
+    from pathspec import GitIgnoreSpec
+
+    return GitIgnoreSpec.from_lines(lines)
+
+
+def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[Source]:
+    top = os.path.realpath(root.folder)
+    # (folder, its path relative to the root, its real path, the real folders it lies in)
+    pending = [(str(root.folder), "", top, frozenset({top}))]
+    while pending:
+        folder, prefix, real_folder, inside = pending.pop()
+        try:
+            with os.scandir(folder) as listing:
+                entries = sorted(listing, key=lambda entry: entry.name)
+        except OSError as error:
+            problems.append(unreadable(rules.shown(folder), error).problem)
+            continue
+        folders = []
+        for entry in entries:
+            name = entry.name
+            if name.startswith(".") and name != ".well-known":
+                continue
+            relative = prefix + name
+            try:
+                real: str | None = os.path.join(real_folder, name)
+                if entry.is_symlink() and not rules.ignores(relative) and not rules.ignores(relative + "/"):
+                    real = _link_target(entry.path, top, inside, rules, problems)
+                if real is None or rules.is_ours(real):
+                    continue
+                if entry.is_dir():
+                    if not rules.ignores(relative + "/"):
+                        folders.append((entry.path, relative + "/", real, inside | {real}))
+                    continue
+                if rules.ignores(relative):
+                    continue
+                found = entry.stat()
+            except OSError as error:
+                problems.append(unreadable(rules.shown(entry.path), error).problem)
+                continue
+            if not stat.S_ISREG(found.st_mode):
+                problems.append(
+                    _warning("special-file", rules.shown(entry.path), "not a regular file: left out", "Delete it.")
+                )
+                continue
+            try:
+                name.encode()
+                path = LogicalPath(root.prefix + relative)
+            except ValueError:
+                problems.append(
+                    Problem(
+                        kind="bad-name",
+                        severity=Severity.ERROR,
+                        text="the name is not valid UTF-8, so no URL can spell it",
+                        file=rules.shown(entry.path).encode(errors="surrogateescape").decode(errors="replace"),
+                        hint="Rename the file.",
+                    )
+                )
+                continue
+            yield Source(
+                path,
+                entry.path,
+                rules.shown(entry.path),
+                found.st_size,
+                found.st_mtime_ns,
+                found.st_ino,
+                rules.naming(relative),
+            )
+        pending.extend(reversed(folders))
+
+
+def _link_target(link: str, top: str, inside: frozenset[str], rules: _Rules, problems: list[Problem]) -> str | None:
+    """The real path that a link leads to, or None where it must not be followed, with the reason as a problem."""
+    shown = rules.shown(link)
+    try:
+        real = os.path.realpath(link, strict=True)
+    except OSError as error:
+        loops = not isinstance(error, FileNotFoundError)
+        what = "a symbolic link that leads back to itself" if loops else "a symbolic link that leads nowhere"
+        problems.append(_warning("bad-link", shown, f"{what}: not followed", "Delete or mend the link."))
+        return None
+    if os.path.commonpath([real, top]) != top:
+        hint = "Copy the file into the root, or make its folder a root of its own."
+        problems.append(_warning("link-out", shown, "a symbolic link out of its root: not followed", hint))
+        return None
+    if real in inside:
+        hint = "Delete the link."
+        problems.append(_warning("link-loop", shown, "a symbolic link to a folder that it lies in: not followed", hint))
+        return None
+    return real
+
+
+def _warning(kind: str, file: str, text: str, hint: str) -> Problem:
+    return Problem(kind=kind, severity=Severity.WARNING, text=text, file=file, hint=hint)
+
+
+def _clash(source: Source, other: Source, *, same_prefix: bool) -> Problem:
+    if same_prefix and source.path == other.path and os.path.basename(source.file) == os.path.basename(other.file):
+        return Problem(
+            kind="shadowed",
+            severity=Severity.NOTE,
+            text=f"{source.path} is taken from {other.shown}, which comes first",
+            file=source.shown,
+        )
+    return Problem(
+        kind="two-sources",
+        severity=Severity.ERROR,
+        text=f"two sources at one path: {source.path} is also {other.shown}",
+        file=source.shown,
+        hint="Rename or ignore one of them, or give the folders different prefixes.",
+    )
+
+
+def _case_clashes(sources: dict[LogicalPath, Source]) -> Iterator[Problem]:
+    folded: dict[str, Source] = {}
+    for path, source in sources.items():
+        other = folded.setdefault(path.casefold(), source)
+        if other is not source:
+            yield Problem(
+                kind="case-clash",
+                severity=Severity.WARNING,
+                text=f"{path} and {other.path} differ only in case",
+                file=source.shown,
+                hint="On macOS and Windows they are one file. Rename one of them.",
+            )

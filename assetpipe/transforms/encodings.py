@@ -1,0 +1,79 @@
+"""The content-codings (RFC 9110 section 8.4.1): Brotli, gzip and Zstandard, at the levels of a release."""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from typing import TYPE_CHECKING
+
+from assetpipe.errors import ConfigError
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+# An encoding is worth its place only where it saves a twentieth of the bytes.
+WORTH = 0.95
+# RFC 1952: deflate, no flags, no time, best compression, unknown system. Ours, because Python's own differs by version.
+_GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
+
+
+def version(coding: str) -> str:
+    """The codec's name, version and level: with the bytes, all that its output depends on. Raises ConfigError."""
+    if coding == "br":
+        import brotli
+
+        return f"brotli {brotli.__version__} quality 11"
+    if coding == "gzip":
+        return f"zlib {zlib.ZLIB_RUNTIME_VERSION} level 9"
+    zstd = _zstd()
+    return f"zstd {'.'.join(map(str, zstd.zstd_version_info))} level 19"
+
+
+def encode(coding: str, data: bytes) -> bytes | None:
+    """Encode ``data``; None where that does not save the twentieth of it that makes an encoding worth its place."""
+    if coding == "br":
+        import brotli
+
+        encoded: bytes = brotli.compress(data, quality=11)
+    elif coding == "gzip":
+        deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+        footer = struct.pack("<LL", zlib.crc32(data), len(data) & 0xFFFFFFFF)
+        encoded = b"".join((_GZIP_HEADER, deflate.compress(data), deflate.flush(), footer))
+    else:
+        encoded = _zstd().compress(data, level=19)
+    return encoded if len(encoded) <= WORTH * len(data) else None
+
+
+def decode(coding: str, data: bytes) -> bytes:
+    """Undo ``encode``. Raises ValueError where ``data`` is not in that coding, or not whole."""
+    try:
+        if coding == "br":
+            import brotli
+
+            decoded: bytes = brotli.decompress(data)
+        elif coding == "gzip":
+            inflate = zlib.decompressobj(zlib.MAX_WBITS | 16)
+            decoded = inflate.decompress(data) + inflate.flush()
+            if not inflate.eof or inflate.unused_data:
+                raise ValueError("incomplete or trailing data")
+        else:
+            decoded = _zstd().decompress(data)
+    except (ConfigError, ValueError):
+        raise
+    except Exception as error:  # each codec has an exception class of its own
+        raise ValueError(str(error)) from error
+    return decoded
+
+
+def _zstd() -> ModuleType:
+    try:
+        from compression import zstd  # type: ignore[import-not-found, unused-ignore]
+    except ImportError:
+        try:
+            from backports import zstd
+        except ImportError as error:
+            raise ConfigError(
+                'compress.encodings: "zstd" needs Python 3.14 or the extra: pip install "assetpipe[zstd]"'
+            ) from error
+    module: ModuleType = zstd
+    return module

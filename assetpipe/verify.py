@@ -1,0 +1,120 @@
+"""Whether what lies in ``dist`` is what its manifests say: the proof that every URL can be answered."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from assetpipe import manifest as manifests
+from assetpipe.errors import ManifestError, Problem, Severity
+from assetpipe.manifest import CODING_SUFFIXES, MANIFEST, PUBLIC, RELEASES, Asset, Encoding, Manifest
+from assetpipe.paths import Digest
+from assetpipe.progress import Observer, Silence
+from assetpipe.transforms import encodings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class Verified(Struct, frozen=True):
+    """How much was checked, and every fault found."""
+
+    releases: int
+    files: int
+    faults: tuple[Problem, ...]
+
+
+def verify(dist: Path, observer: Observer | None = None) -> Verified:
+    """Check every file of every kept release: there, of the stated size and SHA-256, each encoding whole and right.
+
+    Raises ManifestError where there is no manifest to check against.
+    """
+    return _Verifier(dist).run(observer or Silence())
+
+
+class _Verifier:
+    """The state of one check: the files seen, and the faults found."""
+
+    def __init__(self, dist: Path) -> None:
+        self.dist = dist
+        self.seen: set[tuple[str, Encoding]] = set()
+        self.faults: list[Problem] = []
+
+    def run(self, observer: Observer) -> Verified:
+        current = manifests.load(self.dist / MANIFEST)
+        kept = [current]
+        self._check_identity(MANIFEST, current)
+        for release in (current.release, *current.retained):
+            file = f"{RELEASES}/{release}.json"
+            try:
+                kept.append(manifests.load(self.dist / file))
+            except ManifestError as error:
+                self._fault(file, "release", str(error))
+            else:
+                self._check_identity(file, kept[-1])
+        assets = {(path, id(release)): asset for release in kept for path, asset in release.assets.items()}
+        observer.begin("verifying", len(assets))
+        for (path, _), asset in assets.items():
+            self._check_asset(path, asset)
+            observer.step()
+        for copy, file in manifests.plain_copies(current).items():
+            self._check_copy(copy, file)
+        return Verified(1 + len(current.retained), len({path for path, _ in self.seen}), tuple(self.faults))
+
+    def _check_identity(self, file: str, release: Manifest) -> None:
+        if manifests.release_id(release.assets) != release.release:
+            self._fault(file, "release", f"its assets are not those of the release {release.release}")
+
+    def _check_asset(self, path: str, asset: Asset) -> None:
+        self._check_file(asset.stored, Encoding(asset.size, asset.sha256), path)
+        for coding, encoding in asset.encodings.items():
+            file = asset.stored + CODING_SUFFIXES[coding]
+            encoded = self._check_file(file, encoding, path)
+            if encoded is None:
+                continue
+            try:
+                if Digest.of(encodings.decode(coding, encoded)) != asset.sha256:
+                    self._fault(PUBLIC + file, "encoding", f"it decodes to other bytes than {PUBLIC}{asset.stored}")
+            except ValueError as error:
+                self._fault(PUBLIC + file, "encoding", f"it does not decode: {error}")
+        for rendition in asset.renditions:
+            self._check_file(rendition.url, Encoding(rendition.size, rendition.sha256), path)
+
+    def _check_file(self, path: str, stated: Encoding, asset: str) -> bytes | None:
+        """The bytes of a file that is as stated, the first time it comes up; or None, with a fault where it is not."""
+        if (path, stated) in self.seen:
+            return None
+        self.seen.add((path, stated))
+        try:
+            data = (self.dist / PUBLIC / path[1:]).read_bytes()
+        except OSError as error:
+            self._fault(PUBLIC + path, "missing", f"it cannot be read ({error.strerror}); {asset} needs it")
+            return None
+        if len(data) != stated.size:
+            self._fault(PUBLIC + path, "size", f"it has {len(data)} bytes, but {stated.size} are stated")
+        elif Digest.of(data) != stated.sha256:
+            self._fault(PUBLIC + path, "digest", "its bytes were changed: another SHA-256 is stated")
+        else:
+            return data
+        return None
+
+    def _check_copy(self, copy: str, file: str) -> None:
+        try:
+            right = (self.dist / PUBLIC / file[1:]).read_bytes()
+        except OSError:
+            return  # a fault already
+        target = self.dist / PUBLIC / copy[1:]
+        if len(target.name.encode()) <= 255 and not (target.is_file() and target.read_bytes() == right):
+            self._fault(PUBLIC + copy, "copy", f"it is not the copy of {PUBLIC}{file} that other servers read")
+
+    def _fault(self, file: str, kind: str, text: str) -> None:
+        self.faults.append(
+            Problem(
+                kind=f"fault-{kind}",
+                severity=Severity.ERROR,
+                text=text,
+                file=str(self.dist / file),
+                hint="Delete the file if it is there, then build again: what is missing is written.",
+            )
+        )
