@@ -5,7 +5,8 @@ The scanner looks for the next thing that can matter and keeps what lies before 
 1. A run of comments and blanks: kept, or when minifying left out or squeezed to what the grammar needs.
 2. ``url(`` with its unquoted contents or its string: a hole. ``@import`` makes the string after it a hole.
 3. Any other string, an escape, ``@namespace`` with its whole prelude (its URL names no file): kept.
-4. When minifying, the start of a custom property: its value is text that scripts can read, so its blanks stay.
+4. When minifying, the start of a custom property's value, or of the fallback in a ``var()``: text that scripts can
+   read, so its blanks stay.
 
 Every pattern is possessive or a single class, so time is linear in the input whatever it is.
 """
@@ -30,7 +31,7 @@ _PATTERN = rb"""
   | (?P<import>@import(?![\w\-\x80-\xff\\]))
   | (?P<namespace>@namespace(?![\w\-\x80-\xff\\])(?:[^;{}"'/\\]++|%(string)s|%(comment)s|/|%(escape)s)*+)
 """
-_CUSTOM = rb"| %(not_in_name)s(?P<custom>--(?:[\w\-\x80-\xff]|\\.)*+[ \t\n\r\f]*+:)"
+_CUSTOM = rb"| %(not_in_name)s(?P<custom>--(?:[\w\-\x80-\xff]|\\.)*+[ \t\n\r\f]*+[:,])"
 _PARTS = {b"string": _STRING, b"escape": _ESCAPE, b"comment": _COMMENT, b"not_in_name": _NOT_IN_NAME}
 _FLAGS = re.IGNORECASE | re.DOTALL | re.VERBOSE
 
@@ -39,6 +40,7 @@ _SCAN = re.compile(_PATTERN % {**_PARTS, b"blank": rb"(?:" + _COMMENT + rb")++"}
 _SCAN_ALL = re.compile(
     _PATTERN % {**_PARTS, b"blank": rb"(?:[ \t\n\r\f]++|" + _COMMENT + rb")++"} + _CUSTOM % _PARTS, _FLAGS
 )
+_CANDIDATE = re.compile(rb"url\(|@import|sourceMappingURL=", re.IGNORECASE)
 _COMMENTS = re.compile(_COMMENT, re.DOTALL)
 _BAD_URL_END = re.compile(rb"(?:[^)\\]++|\\.)*+\)?", re.DOTALL)
 _UNESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
@@ -50,6 +52,8 @@ _SPACE = b" \t\n\r\f"
 
 def scan(text: bytes, minify: bool) -> Draft:
     """Find the references of a style sheet; when minifying, leave out comments and blanks that change no token."""
+    if not minify and not _CANDIDATE.search(text):
+        return Writer.whole(text)
     writer = Writer(text)
     find = (_SCAN_ALL if minify else _SCAN).search
     end = len(text)

@@ -54,6 +54,13 @@ class Writer:
         self._line = 1
         self._line_start = 0
 
+    @classmethod
+    def whole(cls, text: bytes) -> Draft:
+        """The draft of a text without references."""
+        writer = cls(text)
+        writer.keep(text)
+        return writer.draft()
+
     def keep(self, text: bytes) -> None:
         """Put ``text`` out as it is."""
         self._pieces.append(text)

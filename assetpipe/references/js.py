@@ -30,7 +30,7 @@ _TOKENS = rb"""
   | (?P<bracket>[(){}\[\]])
   | (?P<slash>/)
   | (?P<template>`)
-  | (?P<module>(?<![\w$#\\\x80-\xff])(?:import|export)(?![\w$\\\x80-\xff]))
+  | (?P<module>(?:(?<![\w$#\\\x80-\xff])|(?<=\xc2\xa0)|(?<=\xef\xbb\xbf))(?:import|export)(?![\w$\\\x80-\xff]))
   | (?P<stray>["'])
 """ % {b"string": _STRING}
 _FLAGS = re.DOTALL | re.VERBOSE
@@ -79,7 +79,9 @@ _BEFORE_EXPRESSION = frozenset(
 )
 _BEFORE_HEAD = frozenset((b"if", b"while", b"for", b"with"))
 _COMMENTS = re.compile(_COMMENT, re.DOTALL)
+_HASHBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![^\n\r]*+[\n\r]?")
 _NEWLINES = re.compile(rb"[\n\r]|\xe2\x80[\xa8\xa9]")
+_CANDIDATE = re.compile(rb"\b(?:import|export)\b|sourceMappingURL=")
 _NOT_MINIFIED = re.compile(rb"<!--|-->|\xe2\x80[\xa8\xa9]")
 _UNESCAPE = re.compile(
     r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|[\n\r\u2028\u2029])|(.))", re.DOTALL
@@ -102,6 +104,8 @@ class _UnscannableError(Exception):
 
 def scan(text: bytes, minify: bool) -> Draft:
     """Find the references of a script or module; when minifying, leave out what the syntax tree does not hold."""
+    if not minify and not _CANDIDATE.search(text):
+        return Writer.whole(text)
     if minify and not _NOT_MINIFIED.search(text):
         try:
             return _Scanner(text, minify=True).run()
@@ -147,10 +151,9 @@ class _Scanner:
 
     def run(self) -> Draft:
         text, find = self.text, (_SCAN_ALL if self.minify else _SCAN).search
-        if text.startswith((b"#!", b"\xef\xbb\xbf#!")):
-            line = _NEWLINES.search(text)
-            self.position = line.start() if line else len(text)
-            self.writer.keep(text[: self.position])
+        if hashbang := _HASHBANG.match(text):
+            self.writer.keep(hashbang[0])
+            self.position = hashbang.end()
         while match := find(text, self.position):
             start = match.start()
             if start > self.position:
