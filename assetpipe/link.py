@@ -90,7 +90,8 @@ class _Linker:
     def _name(self, component: Sequence[LogicalPath], edges: Mapping[LogicalPath, Sequence[LogicalPath]]) -> None:
         if len(component) > 1 or component[0] in edges.get(component[0], ()):
             members = sorted(component)
-            isolated = {path: self._isolated(path, members) for path in members}
+            places = {path: place for place, path in enumerate(members)}
+            isolated = {path: self._isolated(path, places) for path in members}
             together = Digest.of(*(isolated[path].raw for path in members))
             for path in members:
                 self._settle(self.nodes[path], Digest.of(isolated[path].raw, together.raw))
@@ -114,12 +115,12 @@ class _Linker:
             digest = Digest.of(digest.raw, *(cover.raw for cover in node.covers))
         self.urls[node.path] = node.path.tagged(digest.tag)
 
-    def _isolated(self, path: LogicalPath, members: Sequence[LogicalPath]) -> Digest:
+    def _isolated(self, path: LogicalPath, places: Mapping[LogicalPath, int]) -> Digest:
         """Digest a member's bytes, with each hole within the cycle told by its place in the cycle."""
         chunks: list[bytes] = []
         for piece, target in self._pieces(path):
-            if isinstance(piece, Ref) and target in members:
-                spelt = (f"{members.index(target)} {piece.path} ".encode(errors="surrogateescape"), piece.suffix)
+            if isinstance(piece, Ref) and target is not None and target in places:
+                spelt = (f"{places[target]} {piece.path} ".encode(errors="surrogateescape"), piece.suffix)
                 chunks.append(b"\0".join((b"", *spelt, b"")))
             else:
                 chunks.append(self._spelt(piece, target))

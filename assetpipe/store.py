@@ -111,7 +111,7 @@ class Store:
         """Keep ``data``. Raises AssetpipeError where the folder cannot be written."""
         digest = Digest.of(data)
         file = self._path("blobs", digest)
-        if not _has_size(file, len(data)):
+        if not _holds(file, data):
             self._write(file, data)
         return Blob(digest, len(data), str(file))
 
@@ -189,8 +189,8 @@ class Store:
             ) from error
 
 
-def _has_size(file: Path, size: int) -> bool:
+def _holds(file: Path, data: bytes) -> bool:
     try:
-        return file.stat().st_size == size
+        return file.stat().st_size == len(data) and file.read_bytes() == data
     except OSError:
         return False

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from pathlib import Path
 
+    from watchdog.observers.api import BaseObserver
+
 # Reading is an event, too: counting those, a build would wake itself for ever.
 _CHANGES = frozenset((EVENT_TYPE_CLOSED, EVENT_TYPE_CREATED, EVENT_TYPE_DELETED, EVENT_TYPE_MODIFIED, EVENT_TYPE_MOVED))
 _QUIET = 0.05  # seconds without an event that end a burst
@@ -32,10 +34,10 @@ _LONGEST = 0.5  # seconds after which a burst counts as ended all the same
 
 
 def changes(folders: Iterable[Path], ours: Iterable[Path], stop: Callable[[], bool]) -> Iterator[frozenset[str]]:
-    """Yield the files that events spoke of, a burst at a time, until ``stop()`` says so (asked twice a second).
+    """The files that events speak of from now on, a burst at a time, until ``stop()`` says so (asked twice a second).
 
-    What lies below one of the folders ``ours`` is what we write ourselves. Raises OSError where a folder cannot be
-    watched.
+    Watching has begun when this returns, so that what changes before the first burst is asked for is not lost. The
+    folders ``ours`` are those that we write to ourselves. Raises OSError where a folder cannot be watched.
     """
     events: queue.SimpleQueue[str] = queue.SimpleQueue()
     handler = _Handler(events, tuple(f"{folder}/" for folder in ours))
@@ -43,10 +45,15 @@ def changes(folders: Iterable[Path], ours: Iterable[Path], stop: Callable[[], bo
     for folder in dict.fromkeys(folders):
         observer.schedule(handler, str(folder), recursive=True)
     observer.start()
+    return _bursts(events, observer, stop)
+
+
+def _bursts(
+    events: queue.SimpleQueue[str], observer: BaseObserver, stop: Callable[[], bool]
+) -> Iterator[frozenset[str]]:
     try:
         while not stop():
-            burst = _burst(events)
-            if burst:
+            if burst := _burst(events):
                 yield burst
     finally:
         observer.stop()
@@ -79,5 +86,5 @@ class _Handler(FileSystemEventHandler):
             return
         for path in (event.src_path, event.dest_path):
             text = path.decode(errors="replace") if isinstance(path, bytes) else path
-            if text and not text.startswith(self._ours):
+            if text and not f"{text}/".startswith(self._ours):
                 self._events.put(text)

@@ -37,9 +37,7 @@ def verify(dist: Path | None, app: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.encode(checked))
     elif not checked.faults:
-        click.echo(
-            f"{checked.files:,} files of {checked.releases} kept release{'' if checked.releases == 1 else 's'} are as they should be."
-        )
+        click.echo(f"All {checked.files:,} files are as they should be (releases kept: {checked.releases}).")
     else:
         click.echo(f"{len(checked.faults)} faults in {checked.files:,} files.", err=True)
     return context.FAILED if checked.faults else 0

@@ -11,8 +11,8 @@ from assetpipe.paths import split_reference
 
 # A reference in a comment that ends a file (ECMA-426 section 11.1): the last one counts.
 SOURCE_MAPPING_URL = re.compile(rb"[@#][ \t]*sourceMappingURL=([^\s'\"*]+)")
-# Licence comments and the two pragmas that tools and browsers read stay in minified text.
-_KEPT = re.compile(rb"/[/*](?:!|[^\n]*?sourceMappingURL=|[^\n]*?sourceURL=)|@license|@preserve|@cc_on", re.IGNORECASE)
+# Licence comments and the pragmas that tools and browsers read stay in minified text.
+_KEPT = re.compile(rb"/[/*]!|@license|@preserve|@cc_on|[@#][ \t]*source(?:Mapping)?URL=", re.IGNORECASE)
 
 
 class Ref(Struct, frozen=True):
@@ -50,9 +50,8 @@ class Writer:
         self._text = text
         self._pieces: list[bytes | Ref] = []
         self._map_at = -1
-        # The start of the line that was located last, so that locating all of a file's references reads it once.
-        self._line = 1
-        self._line_start = 0
+        # The place that was located last: locating all references of a text reads it once, however long its lines.
+        self._offset, self._line, self._column = 0, 1, 1
 
     @classmethod
     def whole(cls, text: bytes) -> Draft:
@@ -85,18 +84,21 @@ class Writer:
 
     def locate(self, offset: int) -> tuple[int, int]:
         """Line and column (from 1, in characters) of a byte of the source; offsets must not go down."""
-        newlines = self._text.count(b"\n", self._line_start, offset)
-        if newlines:
+        between = self._text[self._offset : offset]
+        if newlines := between.count(b"\n"):
             self._line += newlines
-            self._line_start = self._text.rindex(b"\n", self._line_start, offset) + 1
-        return self._line, len(self._text[self._line_start : offset].decode(errors="replace")) + 1
+            self._column = 1
+            between = between[between.rindex(b"\n") + 1 :]
+        self._column += len(between.decode(errors="replace"))
+        self._offset = offset
+        return self._line, self._column
 
     def draft(self) -> Draft:
         """The text so far."""
         try:
             self._text.decode()
         except UnicodeDecodeError as error:
-            self._line, self._line_start = 1, 0
+            self._offset, self._line, self._column = 0, 1, 1
             return Draft(tuple(self._pieces), self.locate(error.start))
         return Draft(tuple(self._pieces))
 

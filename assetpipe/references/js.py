@@ -9,8 +9,9 @@ The scanner looks for the next token that can matter and keeps what lies before 
 3. Strings, templates, regular expressions: kept. Whether a slash divides or begins a regular expression is decided by
    the token before it (section 12.1), for which brackets are kept on a stack.
 
-A text that does not tokenize (unterminated string, template or bracket), or that holds HTML-like comments (annex B) or
-U+2028 or U+2029, is not minified. Patterns are possessive or follow the grammar, so time is linear in the input.
+A text that does not tokenize (unterminated string, comment, template or bracket), or that holds HTML-like comments
+(annex B) or U+2028 or U+2029, is not minified. Patterns are possessive or follow the grammar, and what is unterminated
+is consumed or given up, so that time is linear in the input.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import string
 
 from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Writer, is_kept
 
-_COMMENT = rb"//(?:[^\n\r\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+|/\*(?:[^*]++|\*(?!/))*+\*/"
+_COMMENT = rb"//(?:[^\n\r\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
 _BLANKS = rb"[ \t\v\f\r\n]++|\xc2\xa0|\xef\xbb\xbf|\xe2\x80[\xa8\xa9]"
 _STRING = rb""""(?:[^"\\\n\r]++|\\(?:\r\n|.))*+"|'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+'"""
 _NAME = rb"[\w$\\\x80-\xff]++"
@@ -31,7 +32,7 @@ _TOKENS = rb"""
   | (?P<slash>/)
   | (?P<template>`)
   | (?P<module>(?:(?<![\w$#\\\x80-\xff])|(?<=\xc2\xa0)|(?<=\xef\xbb\xbf))(?:import|export)(?![\w$\\\x80-\xff]))
-  | (?P<stray>["'])
+  | (?P<stray>"(?:[^"\\\n\r]++|\\(?:\r\n|.))*+|'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+)
 """ % {b"string": _STRING}
 _FLAGS = re.DOTALL | re.VERBOSE
 _SCAN = re.compile(rb"(?P<blank>(?:" + _COMMENT + rb")++)" + _TOKENS, _FLAGS)
@@ -72,6 +73,7 @@ _DYNAMIC = re.compile(
 _TEMPLATE = re.compile(rb"(?:[^`\\$]++|\\.|\$(?!\{))*+(`|\$\{)", re.DOTALL)
 _REGEX = re.compile(rb"/(?![*/])(?:[^\\/\[\n\r]++|\\[^\n\r]|\[(?:[^\]\\\n\r]++|\\[^\n\r])*+\])++/[\w$]*+")
 _WORD = re.compile(rb"(?<![\w$\x80-\xff])(\.?)([a-z]++)\Z")
+_FOR = re.compile(rb"\bfor\s*+\Z")
 # After these words an expression begins, so a slash begins a regular expression.
 _BEFORE_EXPRESSION = frozenset(
     b"await break case continue default delete do else extends in instanceof".split()
@@ -79,6 +81,7 @@ _BEFORE_EXPRESSION = frozenset(
 )
 _BEFORE_HEAD = frozenset((b"if", b"while", b"for", b"with"))
 _COMMENTS = re.compile(_COMMENT, re.DOTALL)
+_UNTERMINATED = re.compile(rb"(?:" + _BLANKS + rb"|//[^\n\r]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+/\*", re.DOTALL)
 _HASHBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![^\n\r]*+[\n\r]?")
 _NEWLINES = re.compile(rb"[\n\r]|\xe2\x80[\xa8\xa9]")
 _CANDIDATE = re.compile(rb"\b(?:import|export)\b|sourceMappingURL=")
@@ -86,6 +89,8 @@ _NOT_MINIFIED = re.compile(rb"<!--|-->|\xe2\x80[\xa8\xa9]")
 _UNESCAPE = re.compile(
     r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|[\n\r\u2028\u2029])|(.))", re.DOTALL
 )
+# So many slashes that begin no regular expression are no JavaScript: the rest is not tried.
+_MOST_STRAY_SLASHES = 50
 _SINGLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 
 _NAME_BYTES = frozenset((string.ascii_letters + string.digits + "_$\\#@").encode()) | frozenset(range(128, 256))
@@ -148,6 +153,7 @@ class _Scanner:
         self.last_end = 0
         self.solid = False
         self.divides: bool | None = None
+        self.stray_slashes = 0
 
     def run(self) -> Draft:
         text, find = self.text, (_SCAN_ALL if self.minify else _SCAN).search
@@ -239,7 +245,10 @@ class _Scanner:
         self._mark(start, bracket, divides=divides)
 
     def _is_for_await(self) -> bool:
-        return self._word() == b"await" and self.text[: self.last_end - 5].rstrip()[-3:] == b"for"
+        return (
+            self._word() == b"await"
+            and _FOR.search(self.text, max(0, self.last_end - 40), self.last_end - 5) is not None
+        )
 
     def _expects_expression(self) -> bool:
         """Whether an opening brace here begins an object, not a block."""
@@ -253,9 +262,10 @@ class _Scanner:
         if self._slash_divides():
             self._mark(start, b"/")
             return
-        regex = _REGEX.match(self.text, start)
+        regex = _REGEX.match(self.text, start) if self.stray_slashes < _MOST_STRAY_SLASHES else None
         if regex is None:
             self._broken()
+            self.stray_slashes += 1
             self._mark(start, b"/")
             return
         self.position = regex.end()
@@ -312,6 +322,8 @@ class _Scanner:
 
     def _blank(self, start: int, blank: bytes) -> None:
         """Put out a run of blanks and comments."""
+        if self.position == len(self.text) and _UNTERMINATED.match(blank):
+            self._broken()
         if b"/" not in blank or not is_kept(blank):
             self.writer.keep(self._squeezed(blank) if self.minify else blank)
             return

@@ -1,0 +1,100 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from assetpipe.config import Config, load
+from assetpipe.errors import ConfigError
+from tests.conftest import write
+
+
+def configured(folder: Path, text: str) -> Config:
+    write(folder, {"pyproject.toml": f"[tool.assetpipe]\n{text}"})
+    return load(folder)
+
+
+def test_without_a_file_static_is_built_for_static_into_dist(tmp_path: Path) -> None:
+    config = load(tmp_path)
+    assert [(root.prefix, root.folder) for root in config.folders()] == [("/static/", tmp_path / "static")]
+    assert config.dist_folder == tmp_path / "dist"
+    assert config.compress.encodings == ("br", "gzip")
+    assert config.images.formats == ("webp",)
+    assert config.minify
+    assert not config.strict
+
+
+def test_the_design_s_own_example_is_read(tmp_path: Path) -> None:
+    config = configured(
+        tmp_path,
+        """
+        dist = "out"
+        cache = ".assetpipe"
+        ignore = ["*.psd", "drafts/"]
+        plain = ["robots.txt", "sw.js"]
+        tagged = ["assets/*-????????.*"]
+        strict = true
+        minify = false
+        [tool.assetpipe.roots]
+        "/static/" = ["shop/static", "theme"]
+        "/admin/" = "flask:sansio"
+        [tool.assetpipe.compress]
+        encodings = ["br", "gzip", "zstd"]
+        [tool.assetpipe.images]
+        formats = ["webp", "avif"]
+        widths = [480, 960]
+        [tool.assetpipe.keep]
+        releases = 5
+        """,
+    )
+    folders = [(root.prefix, root.folder) for root in config.folders()]
+    assert folders[:2] == [("/static/", tmp_path / "shop/static"), ("/static/", tmp_path / "theme")]
+    assert folders[2][1].parts[-2:] == ("flask", "sansio")
+    assert config.dist_folder == tmp_path / "out"
+    assert (config.keep.releases, config.images.widths, config.strict, config.minify) == (5, (480, 960), True, False)
+
+
+def test_the_file_is_found_upward_and_folders_are_relative_to_it(tmp_path: Path) -> None:
+    write(tmp_path, {"assetpipe.toml": "dist = 'out'", "a/b/x": ""})
+    assert load(tmp_path / "a" / "b").dist_folder == tmp_path / "out"
+
+
+def test_a_pyproject_without_our_table_is_passed_by(tmp_path: Path) -> None:
+    write(tmp_path, {"assetpipe.toml": "dist = 'out'", "a/pyproject.toml": "[project]\nname = 'x'"})
+    assert load(tmp_path / "a").dist_folder == tmp_path / "out"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("dst = 'x'", ['unknown key "dst"', 'Did you mean "dist"?']),
+        ("[tool.assetpipe.compress]\nencoding = []", ['unknown key "compress.encoding"', '"encodings"']),
+        ("qqqq = 1", ['unknown key "qqqq"', "Known are: cache, compress, dist"]),
+        ("base = '/'", ['unknown key "base"']),
+        ("dist = 5", ["dist: ", "a string", "a whole number"]),
+        ("strict = 'yes'", ["strict: ", "true or false"]),
+        ("ignore = '*.psd'", ["ignore: ", "a list"]),
+        ("roots = 'static'", ["roots: ", "a table"]),
+        ("compress.encodings = ['brotli']", ['compress.encodings: "brotli" is not known', 'Did you mean "br"?']),
+        ("images.formats = ['jpeg']", ['images.formats: "jpeg" is not known', "avif, webp"]),
+        ("images.widths = ['480']", ["images.widths: ", "a whole number"]),
+        ("images.widths = [0]", ["images.widths: "]),
+        ("keep.releases = 0", ["keep.releases: "]),
+        ("roots = {static = 'static'}", ['"static" must begin and end with one slash', '"/static/"']),
+        ("roots = {'/s' = 's'}", ['Write "/s/"']),
+        ("dist = @", ["not a TOML file", "line 2"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_file_key_and_nearest_right_name(
+    tmp_path: Path, text: str, told: list[str]
+) -> None:
+    with pytest.raises(ConfigError) as error:
+        configured(tmp_path, text)
+    assert str(error.value).startswith(f"{tmp_path / 'pyproject.toml'}: ")
+    for part in told:
+        assert part in str(error.value)
+
+
+def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match='there is no package "no_such_package"'):
+        configured(tmp_path, "roots = {'/s/' = 'no_such_package:static'}").folders()

@@ -1,0 +1,165 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assetpipe.references.css import scan, unescape
+from assetpipe.references.draft import Draft
+
+
+def marked(draft: Draft) -> str:
+    """The text with ``<path|suffix>`` for each hole."""
+    return b"".join(
+        piece if isinstance(piece, bytes) else f"<{piece.path}|{piece.suffix.decode()}>".encode()
+        for piece in draft.pieces
+    ).decode()
+
+
+def original(draft: Draft) -> bytes:
+    """The text with what was written in each hole: the source, if nothing was left out."""
+    return b"".join(p if isinstance(p, bytes) else p.written for p in draft.pieces)
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("a{b:url(x.png)}", "a{b:url(<x.png|>)}"),
+        ("a{b:URL( 'x.png' )}", "a{b:URL( '<x.png|>' )}"),
+        ('a{b:url("f.eot?#iefix")}', 'a{b:url("<f.eot|?#iefix>")}'),
+        ("a{b:url(s.svg#icon)}", "a{b:url(<s.svg|#icon>)}"),
+        ("a{b:url( x.png )}", "a{b:url( <x.png|> )}"),
+        ("a{b:url(a\\ b.png)}", "a{b:url(<a b.png|>)}"),
+        ("a{b:url(a\\20 b.png)}", "a{b:url(<a b.png|>)}"),
+        ('a{b:url("a\\"b.png")}', 'a{b:url("<a"b.png|>")}'),
+        ('a{b:url("a\\\nb.png")}', 'a{b:url("<ab.png|>")}'),
+        ("a{b:url(x.png),url(y.png)}", "a{b:url(<x.png|>),url(<y.png|>)}"),
+        ("a{b:url(x.png", "a{b:url(<x.png|>"),
+        ('@import "b.css";', '@import "<b.css|>";'),
+        ("@IMPORT'b.css'screen;", "@IMPORT'<b.css|>'screen;"),
+        ("@import/**/url(b.css) layer(x);", "@import/**/url(<b.css|>) layer(x);"),
+        ('@import\n"b.css" supports(a:b);', '@import\n"<b.css|>" supports(a:b);'),
+        ("--x: url(a.png)", "--x: url(<a.png|>)"),
+        ("a{}\n/*# sourceMappingURL=a.css.map */", "a{}\n/*# sourceMappingURL=<a.css.map|> */"),
+        ("\ufeff@import 'b.css';", "\ufeff@import '<b.css|>';"),
+        ("a{b:url(x.png)}\r\nc{d:url(y.png)}", "a{b:url(<x.png|>)}\r\nc{d:url(<y.png|>)}"),
+    ],
+)
+def test_references_become_holes(source: str, expected: str) -> None:
+    assert marked(scan(source.encode(), False)) == expected
+    assert [r.path for r in scan(source.encode(), True).refs] == [r.path for r in scan(source.encode(), False).refs]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "/* url(x.png) @import 'b.css' */",
+        "a{content:'url(x.png)'}",
+        'a{content:"@import \\"b.css\\""}',
+        '@namespace svg url(http://x); @namespace "y.css"; @namespace url(z.css);',
+        "a{b:url(data:image/png;base64,AA==)}",
+        "a{b:url(#f) url(?q) url() url('') url(//h/x) url(https://h/x)}",
+        "a{b:my-url(x.png)}",
+        "a{b:\\url (x.png)}",
+        "a{b:url (x.png)}",
+        'a{b:url(x"y.png)}',
+        "a{b:url(x y.png)}",
+        "@import foo 'b.css';",
+        "@important 'b.css';",
+        "a{b:'x\n';c:d}",
+        "/* url(x.png)",
+        "a{content:'\\",
+    ],
+)
+def test_what_refers_to_no_file_stays(source: str) -> None:
+    draft = scan(source.encode(), False)
+    assert draft.refs == []
+    assert original(draft) == source.encode()
+    assert scan(source.encode(), True).refs == []
+
+
+def test_a_bad_url_ends_where_the_specification_ends_it() -> None:
+    draft = scan(b'a{b:url(x"y.png) c; d:url(ok.png)}', False)
+    assert [ref.path for ref in draft.refs] == ["ok.png"]
+
+
+def test_only_the_last_source_map_counts() -> None:
+    draft = scan(b"/*# sourceMappingURL=a.map */ a{} /*# sourceMappingURL=b.map */", False)
+    assert [ref.path for ref in draft.refs] == ["b.map"]
+
+
+def test_holes_know_their_place() -> None:
+    draft = scan("a{}\n/* ü */ b{c:url(ü.png)}\n\n  d{e:url('f.png')}".encode(), True)
+    assert [(ref.line, ref.column) for ref in draft.refs] == [(2, 17), (4, 12)]
+
+
+@pytest.mark.parametrize(
+    ("source", "minified"),
+    [
+        ("a { color : red ; }\n\nb { x : y }", "a{color :red;}b{x :y}"),
+        ("/* c */ a /* d */ b { }", "a b{}"),
+        ("a/**/b{}", "a/**/b{}"),
+        ("/*! licence */\na{}", "/*! licence */\na{}"),
+        ("/* @license MIT */a{}", "/* @license MIT */a{}"),
+        ("a > b , c + d { }", "a > b,c + d{}"),
+        (".a\\} b{}", ".a\\} b{}"),
+        (".a\\31  b{}", ".a\\31  b{}"),
+        ("a{--x:  1   2 ;color: red}", "a{--x:  1   2 ;color:red}"),
+        ("a{--x: ;--y:;}", "a{--x: ;--y:;}"),
+        ("a{b:var(--x, 1px)}", "a{b:var(--x, 1px)}"),
+        ("a{content:'  /* x */  '}", "a{content:'  /* x */  '}"),
+        ("a{width:calc( 1px + 2px )}", "a{width:calc( 1px + 2px )}"),
+        ("@media screen and (min-width: 1px) { a { b: c } }", "@media screen and (min-width:1px){a{b:c}}"),
+        ('@charset "utf-8";\na{}', '@charset "utf-8";a{}'),
+        ("a:not( .b ) :hover { }", "a:not( .b ) :hover{}"),
+    ],
+)
+def test_minifying_leaves_out_what_changes_no_token(source: str, minified: str) -> None:
+    assert original(scan(source.encode(), True)).decode() == minified
+
+
+def test_text_that_is_not_utf8_says_where() -> None:
+    draft = scan("ä{}\nb{c:'\udcff'}".encode(errors="surrogateescape"), True)
+    assert draft.not_utf8 == (2, 6)
+    assert scan(b"a{}", True).not_utf8 is None
+
+
+@pytest.mark.parametrize(("text", "value"), [("a\\62 c", "abc"), ("\\0", "\ufffd"), ("\\d800", "\ufffd"), ("\\\n", "")])
+def test_escapes_are_undone(text: str, value: str) -> None:
+    assert unescape(text) == value
+
+
+_BITS = st.sampled_from(
+    ["url(", ")", "'", '"', "\\", "/*", "*/", "@import ", "@namespace", "\n", " ", "{", "}", ";", ":", ",", "--x:"]
+    + ["a", "b.png", "31 ", "\r\n", "ü", "#", "sourceMappingURL=", "/*#", "("]
+)
+
+
+@given(st.lists(_BITS, max_size=30).map("".join))
+def test_without_minifying_every_byte_stays(source: str) -> None:
+    text = source.encode()
+    draft = scan(text, False)
+    assert original(draft) == text
+
+
+@given(st.lists(_BITS, max_size=30).map("".join))
+def test_minifying_never_makes_longer(source: str) -> None:
+    once = original(scan(source.encode(), True))
+    twice = original(scan(once, True))
+    assert len(twice) <= len(once) <= len(source.encode())
+
+
+@pytest.mark.parametrize(
+    "bit", [b"url(", b"(", b"/*", b"'", b'url("', b"\\", b"@import ", b"@namespace ", b"--a", b"u"]
+)
+def test_hostile_input_is_read_in_linear_time(bit: bytes) -> None:
+    """Not a timing: quadratic work on this input would take minutes, and the run would be ended."""
+    scan(bit * (400_000 // len(bit)), True)
+
+
+def test_a_hole_covers_the_path_alone() -> None:
+    (ref,) = scan(b"a{b:url(x.png?v=1#z)}", False).refs
+    assert (ref.path, ref.suffix) == ("x.png", b"?v=1#z")
+    assert re.fullmatch(rb"x\.png\?v=1#z", ref.written)

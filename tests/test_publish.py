@@ -1,0 +1,281 @@
+from __future__ import annotations
+
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import pytest
+
+from assetpipe import locks, manifest, publish
+from assetpipe.config import Compress, Keep
+from assetpipe.errors import PublishError
+from assetpipe.transforms import encodings
+from assetpipe.verify import verify
+from tests import pictures
+from tests.conftest import Project
+
+CSS = "a{color:red}" * 30
+
+
+def releases(project: Project) -> list[str]:
+    return sorted(file.stem for file in (project.dist / "releases").iterdir())
+
+
+def test_a_release_lies_where_the_design_says(project: Project) -> None:
+    project.write({"css/a.css": CSS})
+    done = project.publish()
+    (asset,) = done.manifest.assets.values()
+    assert sorted(project.snapshot()) == sorted(
+        [
+            "manifest.json",
+            f"releases/{done.manifest.release}.json",
+            f"public{asset.url}",
+            f"public{asset.url}.br",
+            f"public{asset.url}.gz",
+        ]
+    )
+    assert manifest.load(project.dist / "manifest.json") == done.manifest
+    assert (project.dist / f"public{asset.url}").stat().st_mode & 0o777 == 0o644
+
+
+def test_the_manifest_has_no_clock_no_machine_and_sorted_keys(project: Project) -> None:
+    import json
+
+    project.write({"b.css": CSS, "a.txt": "x"})
+    project.publish()
+    text = (project.dist / "manifest.json").read_text()
+    read = json.loads(text)
+    assert json.dumps(read, sort_keys=True, separators=(",", ":")) + "\n" == text
+    assert str(project.folder) not in text
+    assert read["format"] == 1
+    assert read["assets"]["/static/a.txt"] == {
+        "url": read["assets"]["/static/a.txt"]["url"],
+        "type": "text/plain; charset=utf-8",
+        "size": 1,
+        "sha256": read["assets"]["/static/a.txt"]["sha256"],
+    }
+
+
+def test_publishing_the_same_again_writes_nothing(project: Project) -> None:
+    project.write({"a.css": CSS})
+    first, second = project.publish(), project.publish()
+    assert (first.written, second.written, second.pruned) == (3, 0, 0)
+    assert second.manifest == first.manifest
+
+
+def test_as_many_releases_are_kept_as_configured_and_the_rest_is_pruned(project: Project) -> None:
+    ids, urls = [], []
+    for n in range(5):
+        project.write({"a.css": CSS + f"b{{c:{n}}}", "same.txt": "x"})
+        done = project.publish()
+        ids.append(done.manifest.release)
+        urls.append(done.manifest.assets["/static/a.css"].url)
+    current = publish.current(project.dist)
+    assert current is not None
+    assert (current.release, current.retained) == (ids[4], (ids[3], ids[2]))
+    assert releases(project) == sorted(ids[2:])
+    there = [(project.dist / f"public{url}").exists() for url in urls]
+    assert there == [False, False, True, True, True]
+    assert verify(project.dist).faults == ()
+
+
+def test_a_release_published_again_is_the_current_one_once(project: Project) -> None:
+    ids = []
+    for text in ("1", "2", "1"):
+        project.write({"a.txt": text})
+        ids.append(project.publish().manifest.release)
+    current = publish.current(project.dist)
+    assert current is not None
+    assert ids[0] == ids[2] == current.release
+    assert current.retained == (ids[1],)
+
+
+def test_a_file_that_somebody_else_put_there_survives_and_empty_folders_go(project: Project) -> None:
+    project.configure(keep=Keep(releases=1))
+    project.write({"old/a.txt": "1", "kept/b.txt": "1"})
+    project.publish()
+    mine = project.dist / "public/static/kept/mine.txt"
+    mine.write_text("mine")
+    shutil.rmtree(project.folder / "static")
+    project.write({"c.txt": "1"})
+    assert project.publish().pruned == 2
+    assert mine.read_text() == "mine"
+    assert not (project.dist / "public/static/old").exists()
+
+
+def test_a_file_of_somebody_else_in_the_way_ends_the_publishing_before_it_begins(project: Project) -> None:
+    project.write({"a.txt": "1", "sw.js": "1"})
+    project.configure(plain=("sw.js",))
+    built = project.build()
+    for path in (built.manifest.assets["/static/a.txt"].url, "/static/sw.js"):
+        theirs = project.dist / f"public{path}"
+        theirs.parent.mkdir(parents=True, exist_ok=True)
+        theirs.write_text("theirs")
+        with pytest.raises(PublishError, match="did not put there"):
+            project.publish()
+        assert theirs.read_text() == "theirs"
+        assert not (project.dist / "manifest.json").exists()
+        theirs.unlink()
+    project.publish()
+
+
+def test_a_plain_file_changes_under_its_name_and_older_releases_keep_theirs(project: Project) -> None:
+    project.configure(plain=("sw.js",))
+    for n in range(3):
+        project.write({"sw.js": f"let version={n};" * 50})
+        project.publish()
+        assert verify(project.dist).faults == ()
+        plain = project.dist / "public/static/sw.js"
+        assert plain.read_text() == f"let version={n};" * 50
+        assert encodings.decode("br", Path(f"{plain}.br").read_bytes()) == plain.read_bytes()
+
+
+def test_a_plain_file_that_is_gone_from_the_release_is_gone_from_disk(project: Project) -> None:
+    project.configure(plain=("sw.js",), keep=Keep(releases=1))
+    project.write({"sw.js": "1", "a.txt": "1"})
+    project.publish()
+    (project.folder / "static/sw.js").unlink()
+    project.publish()
+    assert not (project.dist / "public/static/sw.js").exists()
+
+
+def test_bytes_that_change_under_a_name_that_promised_not_to_are_refused(project: Project) -> None:
+    project.configure(tagged=("x-*",))
+    project.write({"x-1.txt": "1"})
+    project.publish()
+    before = project.snapshot()
+    project.write({"x-1.txt": "2"})
+    with pytest.raises(PublishError, match=r"/static/x-1\.txt: its bytes have changed, but `tagged` says"):
+        project.publish()
+    assert project.snapshot() == before
+
+
+def test_another_codec_makes_no_other_release_and_the_kept_encodings_stay_right(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A newer zlib on the machine: other bytes in ``.gz``, the same release, and nothing that is kept is broken."""
+    project.configure(compress=Compress(encodings=("gzip",)))
+    project.write({"a.css": CSS, "b.txt": "1"})
+    first = project.publish().manifest
+    real = encodings.encode
+    monkeypatch.setattr(encodings, "version", lambda coding: "another zlib")
+    monkeypatch.setattr(
+        encodings, "encode", lambda coding, data: (e := real(coding, data)) and e[:9] + b"\x03" + e[10:]
+    )
+    assert project.publish().manifest == first
+    project.write({"b.txt": "2"})
+    second = project.publish().manifest
+    assert second.release != first.release
+    assert second.assets["/static/a.css"] == first.assets["/static/a.css"]
+    assert verify(project.dist).faults == ()
+
+
+def test_missing_and_cut_files_are_written_again(project: Project) -> None:
+    project.write({"a.css": CSS, "p.jpg": pictures.jpeg()})
+    project.publish()
+    before = project.snapshot()
+    files = [name for name in before if name.startswith("public/")]
+    for n, name in enumerate(files):
+        file = project.dist / name
+        file.unlink() if n % 2 else file.write_bytes(file.read_bytes()[:5])
+    assert len(verify(project.dist).faults) == len(files)
+    project.publish()
+    assert project.snapshot() == before
+    (project.dist / "manifest.json").write_text("{")
+    (project.dist / "releases" / "000000000000.json").write_text("not json")
+    project.publish()
+    assert verify(project.dist).faults == ()
+
+
+def test_a_second_publisher_is_told_to_wait(project: Project) -> None:
+    project.write({"a.txt": "1"})
+    project.dist.mkdir()
+    with locks.holding(project.dist / ".lock") as mine:
+        assert mine
+        with pytest.raises(PublishError, match="another build is publishing"):
+            project.publish()
+    project.publish()
+
+
+def test_a_full_disk_publishes_nothing_and_says_what_to_do(project: Project) -> None:
+    """The system refuses to write past a file size, as it refuses to write to a full disk."""
+    project.write({"a.css": CSS})
+    project.publish()
+    before = project.snapshot()
+    project.write({"a.css": CSS + "x{}", "big.bin": os.urandom(200_000)})
+    project.build()  # fills the cache, which has room
+    script = """
+        import resource, sys
+        from pathlib import Path
+        from assetpipe import publish
+        from assetpipe.build import build
+        from assetpipe.config import Config
+        from assetpipe.errors import PublishError
+        config = Config(base=Path(sys.argv[1]))
+        built = build(config)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
+        try:
+            publish.publish(built.manifest, built.files, config.dist_folder, 3)
+        except PublishError as error:
+            print(error)
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script), str(project.folder)], capture_output=True, text=True, check=True
+    )
+    assert "nothing was published" in done.stdout
+    assert "Make room" in done.stdout
+    after = project.snapshot()
+    assert {path: after[path] for path in before} == before
+    project.publish()
+    assert verify(project.dist).faults == ()
+    assert not (project.dist / ".new").exists()
+
+
+def _publish_for_ever(folder: str) -> None:
+    """Publish two states in turn, as fast as it goes."""
+    project = Project(Path(folder))
+    n = 0
+    while True:
+        n += 1
+        project.write({"a.css": CSS + f"b{{c:{n}}}", "sw.js": f"{n};" * 40})
+        project.configure(plain=("sw.js",), keep=Keep(releases=2))
+        project.publish()
+
+
+def test_a_killed_build_leaves_a_whole_release_and_the_next_one_cleans_up(project: Project) -> None:
+    """SIGKILL at thirty instants of a process that does nothing but publish."""
+    context = multiprocessing.get_context("spawn")
+    for attempt in range(30):
+        process = context.Process(target=_publish_for_ever, args=(str(project.folder),))
+        process.start()
+        wait_until = time.monotonic() + 20
+        seen = (project.dist / "manifest.json").stat().st_mtime_ns if (project.dist / "manifest.json").exists() else 0
+        while time.monotonic() < wait_until:
+            file = project.dist / "manifest.json"
+            if file.exists() and file.stat().st_mtime_ns != seen:
+                break
+            time.sleep(0.001)
+        time.sleep(attempt * 0.0007)
+        assert process.pid is not None
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+        process.close()
+        # What only other servers read may lag behind until the next build; all that is served from must be whole.
+        assert [f for f in verify(project.dist).faults if f.kind != "fault-copy"] == []
+    project.configure(plain=("sw.js",), keep=Keep(releases=2))
+    project.write({"a.css": CSS, "sw.js": "1"})
+    current = project.publish().manifest
+    assert verify(project.dist).faults == ()
+    named = {f"public{path}" for path in manifest.files(current)} | {
+        f"public{path}" for path in manifest.plain_copies(current)
+    }
+    for release in current.retained:
+        named |= {f"public{p}" for p in manifest.files(manifest.load(project.dist / f"releases/{release}.json"))}
+    assert {name for name in project.snapshot() if name.startswith("public/")} == named
+    assert releases(project) == sorted((current.release, *current.retained))
