@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+import time
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
@@ -13,24 +14,30 @@ if TYPE_CHECKING:
 
 @contextlib.contextmanager
 def holding(file: Path) -> Iterator[bool]:
-    """Hold the lock of ``file`` (made if need be) in the body; yields False at once where another process holds it.
+    """Hold the lock of ``file`` (made if need be) in the body; yields False where another process holds it.
 
     Raises OSError where the file cannot be made.
     """
     with file.open("ab") as handle:
-        yield _take(handle)
+        mine = _take(handle)
+        for _ in range(20):
+            if mine:
+                break
+            time.sleep(0.005)  # whoever only asks lets go at once
+            mine = _take(handle)
+        yield mine
 
 
 def is_held(file: Path) -> bool:
     """Whether a process holds the lock of ``file`` now."""
     try:
         with file.open("rb") as handle:
-            return not _take(handle)
+            return not _take(handle, shared=True)
     except OSError:
         return False
 
 
-def _take(handle: BinaryIO) -> bool:
+def _take(handle: BinaryIO, *, shared: bool = False) -> bool:
     try:
         if sys.platform == "win32":
             import msvcrt
@@ -39,7 +46,7 @@ def _take(handle: BinaryIO) -> bool:
         else:
             import fcntl
 
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

@@ -133,7 +133,7 @@ def load(file: Path) -> Manifest:
         raise ManifestError(f"{file}: cannot be read: {error.strerror}") from error
     try:
         manifest = msgspec.json.decode(data, type=Manifest)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ManifestError(f"{file}: not a manifest: {error}. Run the build again.") from error
     if manifest.format != FORMAT:
         raise ManifestError(

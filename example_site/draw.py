@@ -21,7 +21,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from PIL import Image, ImageChops, ImageDraw, ImageFilter, ImageOps
+from PIL import Image, ImageChops, ImageDraw, ImageEnhance, ImageFilter, ImageOps
 
 HERE = Path(__file__).parent
 IMAGES = HERE / "static" / "img"
@@ -206,6 +206,7 @@ class Pot:
     handle: Sequence[Point] | None = None  # centre line of a handle: (distance from the axis, height)
     handle_turn: float = 0.0  # where the handle points, in radians from the viewer
     handle_size: float = 0.07
+    blocks: bool = True  # does it keep the light from other pots?
     seed: int = 1
     outline: list[Point] = field(init=False)
     inner: list[Point] = field(init=False)
@@ -294,9 +295,7 @@ class Camera:
         coefficients: list[float] = []
         across = [c / self.focal for c in self.right]
         down = [-c / self.focal for c in self.up]
-        corner = [
-            self.forward[i] - self.size[0] / 2 * across[i] - self.size[1] / 2 * down[i] for i in range(3)
-        ]
+        corner = [self.forward[i] - self.size[0] / 2 * across[i] - self.size[1] / 2 * down[i] for i in range(3)]
         for axis, middle in ((0, self.eye[0]), (2, 0.0)):
             offset = self.eye[axis] - middle
             a, b, c = (
@@ -374,7 +373,9 @@ def layered(rng: Random, size: tuple[int, int], layers: Sequence[tuple[tuple[int
 def stone(rng: Random, side: int, dark: str, pale: str) -> Image.Image:
     """Return limewashed plaster, seen from above."""
     grey = layered(
-        rng, (side, side), [((7, 7), 0.30), ((26, 26), 0.22), ((90, 90), 0.20), ((400, 400), 0.20), ((side, side), 0.22)]
+        rng,
+        (side, side),
+        [((7, 7), 0.12), ((26, 26), 0.09), ((90, 90), 0.09), ((400, 400), 0.12), ((side, side), 0.16)],
     )
     return ImageOps.colorize(grey, rgb8(dark), rgb8(pale))
 
@@ -388,11 +389,11 @@ def oak(rng: Random, side: int, dark: str, pale: str) -> Image.Image:
         grain = layered(
             rng,
             (side, depth),
-            [((3, 4), 0.35), ((5, 16), 0.30), ((9, 60), 0.34), ((24, depth), 0.40), ((160, depth), 0.22)],
+            [((3, 4), 0.20), ((5, 16), 0.18), ((9, 60), 0.18), ((24, depth), 0.20), ((160, depth), 0.12)],
         )
         shift = rng.randint(-14, 14)
         grain = grain.point([max(0, min(255, v + shift)) for v in range(256)])
-        ImageDraw.Draw(grain).line([(0, 0), (side, 0)], fill=46, width=3)
+        ImageDraw.Draw(grain).line([(0, 0), (side, 0)], fill=70, width=3)
         board.paste(grain, (0, k * depth))
     return ImageOps.colorize(board, rgb8(dark), rgb8(pale))
 
@@ -507,7 +508,7 @@ class Scene:
             for i in range(80):
                 x, y = i / 79, j / 79
                 pool = math.hypot((x - 0.36) * 1.05, (y - 0.66) * 1.15)
-                pixels.append(round(255 * (1.0 - 0.50 * smooth(0.12, 0.98, pool))))
+                pixels.append(round(255 * (1.0 - 0.30 * smooth(0.12, 0.98, pool))))
         glow.putdata(pixels)
         table = ImageChops.multiply(table, Image.merge("RGB", [glow.resize(self.full, Image.Resampling.BICUBIC)] * 3))
         table = ImageChops.multiply(table, self.shadows())
@@ -546,7 +547,7 @@ class Scene:
         light = light.resize(self.full, Image.Resampling.BICUBIC)
         wall = ImageOps.colorize(light, rgb8(self.wall_colours[1]), rgb8(self.wall_colours[0]))
         grey = layered(
-            self.rng, self.full, [((5, 4), 0.10), ((18, 14), 0.08), ((70, 50), 0.05), ((300, 220), 0.03)]
+            self.rng, self.full, [((5, 4), 0.05), ((18, 14), 0.028), ((70, 50), 0.018), ((300, 220), 0.014)]
         ).filter(ImageFilter.GaussianBlur(3))
         wall = ImageChops.add(wall, Image.merge("RGB", [grey] * 3), 1, -128)
         if self.panes:
@@ -593,8 +594,10 @@ class Scene:
         leaves = leaves.filter(ImageFilter.GaussianBlur(width * 0.0042))
         fade = Image.linear_gradient("L").rotate(90).resize(self.full).point([255 - v // 3 for v in range(256)])
         mask = ImageChops.multiply(ImageChops.multiply(mask, leaves), fade)
-        lit = ImageChops.multiply(wall.point(lambda v: min(255, round(v * 1.30 + 8))), Image.new("RGB", self.full, (255, 243, 218)))
-        dim = ImageChops.multiply(wall, Image.new("RGB", self.full, (214, 208, 212)))
+        lit = ImageChops.multiply(
+            wall.point(lambda v: min(255, round(v * 1.10 + 10))), Image.new("RGB", self.full, (255, 246, 226))
+        )
+        dim = ImageChops.multiply(wall, Image.new("RGB", self.full, (206, 200, 202)))
         return Image.composite(lit, dim, mask)
 
     def shadows(self) -> Image.Image:
@@ -616,8 +619,10 @@ class Scene:
             total = ImageChops.add(total, once)
         total = total.filter(ImageFilter.GaussianBlur(3)).resize(self.full, Image.Resampling.BICUBIC)
         strengths = (self.shade + 0.03, self.shade, self.shade - 0.05)
-        cast = Image.merge("RGB", [total.point([round(255 - v * 255 / 240 * k) for v in range(256)]) for k in strengths])
-        for spread, blur, depth in ((1.55, 44, 0.34), (1.06, 9, 0.62)):
+        cast = Image.merge(
+            "RGB", [total.point([round(255 - v * 255 / 240 * k) for v in range(256)]) for k in strengths]
+        )
+        for spread, blur, depth in ((1.30, 70, 0.22), (1.05, 9, 0.60)):
             contact = Image.new("L", half, 255)
             draw = ImageDraw.Draw(contact)
             for pot in self.pots:
@@ -677,12 +682,12 @@ class Scene:
         open_sky = 1.0
         lambert = n[0] * ahead[0] + n[1] * ahead[1] + n[2] * ahead[2]
         soft = max(0.0, (lambert + 0.22) / 1.22)
-        key = soft ** 1.15
+        key = soft**1.15
         local_y = p[1] - pot.lift
         px, pz = p[0] - pot.at[0], p[2] - pot.at[1]
         if inside:
             below = max(0.0, pot.height - local_y)
-            open_sky = 1.0 / (1.0 + 0.85 * (below / max(pot.rim, 0.05)) ** 1.5)
+            open_sky = 1.0 / (1.0 + 1.15 * (below / max(pot.rim, 0.05)) ** 1.5)
             shade = 0.0
             for towards in self.few:
                 t = below / towards[1]
@@ -693,6 +698,8 @@ class Scene:
         if key > 0.002:
             lifted = (p[0] + n[0] * 0.05, p[1] + n[1] * 0.05, p[2] + n[2] * 0.05)
             for other in self.pots:
+                if other is not pot and not other.blocks:
+                    continue
                 if other is pot and (inside or (not on_handle and lambert < 0.0)):
                     continue
                 shade = 0.0
@@ -713,7 +720,7 @@ class Scene:
             key * k[2] * 0.42 + ambient * room[2] + ambient_right * 1.05 + under * table[2],
         )
         if inside:  # light that has bounced about in the bowl takes the colour of the glaze
-            glow = 0.30 * open_sky
+            glow = 0.15 * open_sky
             light = (
                 light[0] + glow * surface.colour[0],
                 light[1] + glow * surface.colour[1],
@@ -788,9 +795,7 @@ class Scene:
                 s, c = mid[j]
                 p = (cx + rm * s, pot.lift + ym, cz + rm * c)
                 n = (out * s, lift, out * c)
-                if (
-                    n[0] * (self.eye[0] - p[0]) + n[1] * (self.eye[1] - p[1]) + n[2] * (self.eye[2] - p[2])
-                ) <= 0.0:
+                if (n[0] * (self.eye[0] - p[0]) + n[1] * (self.eye[1] - p[1]) + n[2] * (self.eye[2] - p[2])) <= 0.0:
                     continue
                 if pot.rings:
                     turn = j / count
@@ -854,10 +859,9 @@ class Scene:
         draw = ImageDraw.Draw(picture)
         if self.branch is not None:
             self.draw_branch(picture, *self.branch)
-        facets = [facet for pot in order for facet in cut[id(pot)]]
-        facets.sort(key=lambda facet: -facet[0])
-        for _, corners, shade in facets:
-            draw.polygon(corners, fill=shade)
+        for pot in order:
+            for _, corners, shade in sorted(cut[id(pot)], key=lambda facet: -facet[0]):
+                draw.polygon(corners, fill=shade)
         return develop(picture, self.size, Random(self.seed + 5))
 
     def draw_branch(self, picture: Image.Image, root: Vec, seed: int) -> None:
@@ -879,12 +883,12 @@ class Scene:
                 draw.line([(x, y), (nx, ny)], fill=(122, 92, 60, 255), width=max(3, 9 - step // 6))
                 draw.line([(x - 2, y), (nx - 2, ny)], fill=(176, 142, 98, 255), width=2)
                 x, y, angle = nx, ny, angle + bend
-                if step > 11 and step % 3 == 0:
+                if step > 9 and step % 2 == 0:
                     turn = angle + rng.choice((-1, 1)) * rng.uniform(0.5, 1.15)
                     tip = unit_px * rng.uniform(0.10, 0.20)
                     tx, ty = x + math.cos(turn) * tip, y + math.sin(turn) * tip
                     draw.line([(x, y), (tx, ty)], fill=(134, 102, 66, 255), width=3)
-                    discs.append((tx, ty, turn, unit_px * rng.uniform(0.085, 0.125), rng.random()))
+                    discs.append((tx, ty, turn, unit_px * rng.uniform(0.07, 0.115), rng.random()))
         picture.paste(layer, (0, 0), layer)
         for x, y, turn, size, luck in discs:
             half = math.ceil(size * 1.3)
@@ -892,15 +896,22 @@ class Scene:
             pen = ImageDraw.Draw(tile)
             glow = 0.78 + 0.22 * luck
             squash = 0.62 + 0.34 * abs(math.sin(luck * 37))
-            box = [half * 2 - size * 1.6, half * 2 - size * 1.6 * squash, half * 2 + size * 1.6, half * 2 + size * 1.6 * squash]
-            pen.ellipse(box, fill=(round(244 * glow), round(228 * glow), round(192 * glow), 205))
-            pen.ellipse(box, outline=(round(176 * glow), round(142 * glow), round(96 * glow), 255), width=5)
-            for k in range(3):
+            box = [
+                half * 2 - size * 1.6,
+                half * 2 - size * 1.6 * squash,
+                half * 2 + size * 1.6,
+                half * 2 + size * 1.6 * squash,
+            ]
+            pen.ellipse(box, fill=(round(250 * glow), round(238 * glow), round(210 * glow), 150))
+            pen.ellipse(box, outline=(round(206 * glow), round(180 * glow), round(136 * glow), 235), width=4)
+            for k in range(2):
                 seed_x = half * 2 + size * (0.7 * rng.random() - 0.35)
                 seed_y = half * 2 + size * squash * (0.7 * rng.random() - 0.35)
-                r = size * 0.16
-                pen.ellipse([seed_x - r, seed_y - r, seed_x + r, seed_y + r * 0.8], fill=(150, 112, 68, 120 + 20 * k))
-            tile = tile.rotate(-math.degrees(turn), Image.Resampling.BICUBIC).resize((half * 2, half * 2), Image.Resampling.LANCZOS)
+                r = size * 0.13
+                pen.ellipse([seed_x - r, seed_y - r, seed_x + r, seed_y + r * 0.8], fill=(186, 154, 110, 70 + 20 * k))
+            tile = tile.rotate(-math.degrees(turn), Image.Resampling.BICUBIC).resize(
+                (half * 2, half * 2), Image.Resampling.LANCZOS
+            )
             shift = size * 0.8
             where = (round(x + math.cos(turn) * shift) - half, round(y + math.sin(turn) * shift) - half)
             picture.paste(tile, where, tile)
@@ -933,8 +944,9 @@ def develop(picture: Image.Image, size: tuple[int, int], rng: Random) -> Image.I
     bright = picture.point([max(0, round((v - 178) * 1.6)) if v > 178 else 0 for v in range(256)] * 3)
     bloom = bright.filter(ImageFilter.GaussianBlur(size[1] / 60)).point([round(v * 0.30) for v in range(256)] * 3)
     picture = ImageChops.screen(picture, bloom)
+    picture = ImageEnhance.Color(picture).enhance(0.84)
     edge = Image.radial_gradient("L").resize(size, Image.Resampling.BICUBIC)
-    edge = edge.point([round(255 - 62 * smooth(90, 255, v)) for v in range(256)])
+    edge = edge.point([round(255 - 30 * smooth(90, 255, v)) for v in range(256)])
     picture = ImageChops.multiply(picture, Image.merge("RGB", [edge] * 3))
     bands = picture.split()
     curves = []
@@ -942,13 +954,13 @@ def develop(picture: Image.Image, size: tuple[int, int], rng: Random) -> Image.I
         table: list[int] = []
         for v in range(256):
             x = v / 255
-            s = x + 0.055 * math.sin((x - 0.5) * math.tau) * 0.9
+            s = x + 0.030 * math.sin((x - 0.5) * math.tau) * 0.9
             table.append(max(0, min(255, round(low + (255 - low) * s * gain))))
         curves.append(table)
     picture = Image.merge("RGB", [band.point(curves[k]) for k, band in enumerate(bands)])
     pixels = size[0] * size[1]
     grain = Image.frombytes("L", size, rng.randbytes(pixels)).filter(ImageFilter.GaussianBlur(0.75))
-    grain = grain.point([max(0, min(255, round(128 + (v - 128) * 0.16))) for v in range(256)])
+    grain = grain.point([max(0, min(255, round(128 + (v - 128) * 0.085))) for v in range(256)])
     return ImageChops.add(picture, Image.merge("RGB", [grain] * 3), 1, -128)
 
 
@@ -975,7 +987,15 @@ BOWL: list[Point] = [
 MUG: list[Point] = [
     (0.50, 0.0), (0.50, 0.0), (0.56, 0.05), (0.61, 0.26), (0.615, 0.62), (0.585, 0.98), (0.60, 1.16),
 ]  # fmt: skip
-MUG_HANDLE: list[Point] = [(0.56, 0.98), (0.74, 1.00), (0.93, 0.90), (0.97, 0.68), (0.88, 0.46), (0.72, 0.34), (0.58, 0.30)]
+MUG_HANDLE: list[Point] = [
+    (0.56, 0.98),
+    (0.74, 1.00),
+    (0.93, 0.90),
+    (0.97, 0.68),
+    (0.88, 0.46),
+    (0.72, 0.34),
+    (0.58, 0.30),
+]
 PLATE: list[Point] = [
     (0.78, 0.0), (0.78, 0.0), (0.80, 0.05), (0.80, 0.05), (1.02, 0.085), (1.30, 0.15), (1.48, 0.24), (1.53, 0.285),
 ]  # fmt: skip
@@ -987,16 +1007,22 @@ BEAKER: list[Point] = [
     (0.33, 0.0), (0.33, 0.0), (0.37, 0.05), (0.42, 0.20), (0.46, 0.44), (0.475, 0.66), (0.485, 0.76),
 ]  # fmt: skip
 
-COBALT_GLAZE = Glaze("2f4598", "8c7a63", "182463", "b98d6a", 2.38, 0.20, 0.10, 0.95, 0.09, 0.10, "10153a", lip_band=0.06)
-YOLK_GLAZE = Glaze("e3a830", "a8662a", "b96f12", "a5694a", 0.98, 0.30, 0.08, 1.0, 0.08, 0.22, "54300f", lip_band=0.045)
-SEA_GLAZE = Glaze("a9c6b4", "b98f68", "74a08f", "b6815d", 1.16, 0.40, 0.07, 0.95, 0.10, 0.30, "4a3526", lip_band=0.045)
+COBALT_GLAZE = Glaze(
+    "33467f", "8c7a63", "1f2b5c", "b98d6a", 2.38, 0.20, 0.10, 0.95, 0.09, 0.10, "10153a", lip_band=0.06
+)
+YOLK_GLAZE = Glaze("dfae52", "a06a3c", "bf8130", "b58a6c", 0.98, 0.30, 0.08, 1.0, 0.08, 0.22, "54300f", lip_band=0.045)
+SEA_GLAZE = Glaze("adc0ae", "b3906f", "84a091", "c19a7a", 1.16, 0.40, 0.07, 0.95, 0.10, 0.30, "4a3526", lip_band=0.045)
 CHALK_GLAZE = Glaze("efe9dc", "c39b76", "ded3c0", "b98a66", 2.06, 0.0, 0.0, 0.55, 0.28, 0.42, "4b3425", lip_band=0.05)
 PLATE_GLAZE = Glaze(
     "ebe5d8", "b98e66", "d5ccba", "b98a66", 0.285, 0.0, 0.0, 0.8, 0.13, 0.30, "4b3425",
     band=(1.02, 1.30, "2c3f96"), lip_band=0.03,
 )  # fmt: skip
-ROSE_GLAZE = Glaze("c98c86", "8c5138", "a45a58", "a96f4f", 0.76, 0.16, 0.05, 0.9, 0.12, 0.22, "4b2320", inside="ead9cb", lip_band=0.03)
-DARK_GLAZE = Glaze("3b3440", "8a5a3c", "1e1a26", "a06c4b", 0.76, 0.14, 0.06, 0.9, 0.12, 0.10, "15121b", inside="e3d8c8", lip_band=0.03)
+ROSE_GLAZE = Glaze(
+    "c89a92", "8f5a45", "a96f69", "a96f4f", 0.76, 0.16, 0.05, 0.9, 0.12, 0.22, "4b2320", inside="ead9cb", lip_band=0.03
+)
+DARK_GLAZE = Glaze(
+    "3b3440", "8a5a3c", "1e1a26", "a06c4b", 0.76, 0.14, 0.06, 0.9, 0.12, 0.10, "15121b", inside="e3d8c8", lip_band=0.03
+)
 
 
 def photograph(name: str) -> Image.Image:
@@ -1006,32 +1032,56 @@ def photograph(name: str) -> Image.Image:
     if name == "longshadow-vase":
         pot = Pot(BOTTLE, COBALT_GLAZE.recipe(11), (-0.16, 0.0), wall=0.045, rings=0.06, seed=11)
         return Scene(
-            square, [pot], low, (0.0, 1.08, 0.0), 3.35, ("ecd3bd", "b48a74"), plaster("b9937a", "ecd2bb"), "d8b59b", seed=11
+            square,
+            [pot],
+            low,
+            (0.0, 1.08, 0.0),
+            3.35,
+            ("f6e3d4", "dcb9a5"),
+            plaster("cfa991", "fbe6d6"),
+            "e6c9b4",
+            seed=11,
         ).render()
     if name == "meridian-bowl":
         pot = Pot(BOWL, YOLK_GLAZE.recipe(12), (-0.06, 0.0), wall=0.055, rings=0.07, seed=12)
         return Scene(
-            square, [pot], (0.0, 4.6, 8.6), (0.0, 0.46, 0.0), 3.25, ("c9d3d6", "8a989f"), plaster("909fa5", "cfd9db"),
-            "b4c0c4", back=-2.6, seed=12,
+            square, [pot], (0.0, 4.6, 8.6), (0.0, 0.46, 0.0), 3.25, ("e6ecec", "b9c6ca"), plaster("b3c1c6", "f0f4f4"),
+            "cfd9dc", back=-2.6, seed=12,
         ).render()  # fmt: skip
     if name == "half-past-mug":
         pot = Pot(
             MUG, SEA_GLAZE.recipe(13), (-0.16, 0.0), wall=0.05, rings=0.07, handle=MUG_HANDLE, handle_turn=1.25, seed=13,
         )  # fmt: skip
         return Scene(
-            square, [pot], (0.0, 3.3, 9.0), (0.0, 0.56, 0.0), 2.35, ("eadfc6", "b29c78"), plaster("b8a27e", "ecdfc4"), "d6c39f", seed=13
+            square,
+            [pot],
+            (0.0, 3.3, 9.0),
+            (0.0, 0.56, 0.0),
+            2.35,
+            ("f5ecd8", "d8c6a4"),
+            plaster("cdb992", "faf0da"),
+            "e4d4b4",
+            seed=13,
         ).render()
     if name == "noonday-plate":
-        under = Pot(PLATE, PLATE_GLAZE.recipe(24), (0.0, 0.0), wall=0.06, rings=0.03, seed=24)
+        under = Pot(PLATE, PLATE_GLAZE.recipe(24), (0.0, 0.0), wall=0.06, rings=0.03, blocks=False, seed=24)
         pot = Pot(PLATE, PLATE_GLAZE.recipe(14), (0.015, 0.02), lift=0.115, wall=0.06, rings=0.03, seed=14)
         return Scene(
-            square, [under, pot], (0.0, 7.4, 7.6), (0.0, 0.1, 0.0), 4.1, ("d7a67f", "8e5c40"), plaster("a06a4c", "d9a781"), "c08a66",
+            square, [under, pot], (0.0, 7.4, 7.6), (0.0, 0.1, 0.0), 4.1, ("f0d3bc", "c9987a"), plaster("c8926f", "f7d5bc"), "dfb294",
             back=-4.4, seed=14,
         ).render()  # fmt: skip
     if name == "siesta-jar":
         pot = Pot(MOON, CHALK_GLAZE.recipe(15), (-0.12, 0.0), wall=0.05, rings=0.06, seed=15)
         return Scene(
-            square, [pot], low, (0.0, 0.92, 0.0), 3.3, ("a9b39a", "5f6d5b"), plaster("66745f", "abb598"), "8c987c", seed=15
+            square,
+            [pot],
+            low,
+            (0.0, 0.92, 0.0),
+            3.3,
+            ("cfd6c4", "98a58f"),
+            plaster("93a189", "d9dfcd"),
+            "b3bda5",
+            seed=15,
         ).render()
     if name == "small-hours-cups":
         pots = [
@@ -1039,7 +1089,15 @@ def photograph(name: str) -> Image.Image:
             Pot(BEAKER, DARK_GLAZE.recipe(17), (0.56, -0.22), wall=0.04, rings=0.05, seed=17),
         ]
         return Scene(
-            square, pots, (0.0, 3.7, 8.4), (0.0, 0.34, 0.0), 2.45, ("d9cfe0", "9a8da8"), plaster("a295ae", "ded4e3"), "c4b8cc", seed=16
+            square,
+            pots,
+            (0.0, 3.7, 8.4),
+            (0.0, 0.34, 0.0),
+            2.45,
+            ("ebe4ee", "c2b6cb"),
+            plaster("bdb0c6", "f2ebf4"),
+            "d9cfdf",
+            seed=16,
         ).render()
     if name == "hero":
         cup = [(r * 0.82, y * 0.82) for r, y in BEAKER]
@@ -1048,10 +1106,19 @@ def photograph(name: str) -> Image.Image:
             Pot(MOON, CHALK_GLAZE.recipe(22), (0.22, -1.05), wall=0.05, rings=0.06, seed=22),
             Pot(BOWL, YOLK_GLAZE.recipe(23), (1.48, 0.42), wall=0.055, rings=0.07, seed=23),
             Pot(cup, ROSE_GLAZE.recipe(25), (-0.72, 0.92), wall=0.036, rings=0.05, seed=25),
-            Pot(MUG, SEA_GLAZE.recipe(26), (3.05, -0.55), wall=0.05, rings=0.07, handle=MUG_HANDLE, handle_turn=1.0, seed=26),
+            Pot(
+                MUG,
+                SEA_GLAZE.recipe(26),
+                (3.05, -0.55),
+                wall=0.05,
+                rings=0.07,
+                handle=MUG_HANDLE,
+                handle_turn=1.0,
+                seed=26,
+            ),
         ]
         return Scene(
-            (1600, 900), pots, (0.35, 2.7, 10.6), (0.35, 1.22, 0.0), 4.35, ("e9d3b6", "9c7a63"), boards("5e3d26", "c9986a"), "b58657",
+            (1600, 900), pots, (0.42, 2.9, 11.4), (0.42, 1.52, 0.0), 5.1, ("f3e6d4", "cdb6a2"), boards("8f6a4a", "ecc69c"), "cfa67c",
             back=-2.9, light=Light((-0.86, 0.56, 0.40), 0.26, 0.36), panes=True, branch=((-1.62, 2.34, -0.75), 8), seed=21,
         ).render()  # fmt: skip
     if name == "kiln-shelf":
@@ -1068,7 +1135,9 @@ def photograph(name: str) -> Image.Image:
                     glaze.speckle, glaze.spot, lip_band=0.03,
                 )  # fmt: skip
                 x = (k - 2) * 1.22 + (0.5 if row % 2 else 0.0) + rng.uniform(-0.08, 0.08)
-                pots.append(Pot(shape, glaze.recipe(40 + row * 5 + k), (x, z), wall=0.038, rings=0.05, seed=row * 5 + k))
+                pots.append(
+                    Pot(shape, glaze.recipe(40 + row * 5 + k), (x, z), wall=0.038, rings=0.05, seed=row * 5 + k)
+                )
         return Scene(
             (1400, 900), pots, (0.0, 3.9, 8.8), (0.1, 0.30, -0.2), 3.5, ("d9c2aa", "7d6657"), plaster("8f7a68", "dcc9b4"), "c0aa94",
             back=-2.7, seed=31,

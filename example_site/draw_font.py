@@ -43,7 +43,12 @@ class Letter:
         self.contours.append(contour if area < 0 else contour[::-1])
 
     def line(
-        self, a: Point, b: Point, weight: float | None = None, flare: tuple[float, float] = (1.26, 1.26), lean: bool = False
+        self,
+        a: Point,
+        b: Point,
+        weight: float | None = None,
+        flare: tuple[float, float] = (1.26, 1.26),
+        lean: bool = False,
     ) -> None:
         """Draw a straight stroke with hollow sides, cut level with the baseline (or upright, if it lies down)."""
         dx, dy = b[0] - a[0], b[1] - a[1]
@@ -89,7 +94,9 @@ class Letter:
         for k in range(steps + 1):
             a = math.radians(start + (end - start) * k / steps)
             along = k / steps
-            swell = 1 + (ends[0] - 1) * max(0.0, 1 - along * 4) ** 2 + (ends[1] - 1) * max(0.0, 1 - (1 - along) * 4) ** 2
+            swell = (
+                1 + (ends[0] - 1) * max(0.0, 1 - along * 4) ** 2 + (ends[1] - 1) * max(0.0, 1 - (1 - along) * 4) ** 2
+            )
             outside.append((centre[0] + rx * math.cos(a), centre[1] + ry * math.sin(a)))
             inside.append(
                 (centre[0] + (rx - self.s * swell) * math.cos(a), centre[1] + (ry - self.t * swell) * math.sin(a))
@@ -123,9 +130,7 @@ class Letter:
 
 def wound(contour: Contour, *, clockwise: bool) -> Contour:
     """Return the contour wound the way asked for."""
-    area = sum(
-        p[0] * q[1] - q[0] * p[1] for (p, _), (q, _) in zip(contour, contour[1:] + contour[:1], strict=True)
-    )
+    area = sum(p[0] * q[1] - q[0] * p[1] for (p, _), (q, _) in zip(contour, contour[1:] + contour[:1], strict=True))
     return contour if (area < 0) == clockwise else contour[::-1]
 
 
@@ -673,9 +678,7 @@ def features(names: dict[tuple[str, bool], str]) -> str:
             scale = SMALL if right_small else CAP
             if left_small is False and right_small is True and first in "ACDGOKRLX" and second in "TVWY":
                 continue
-            lines.append(
-                f"pos {names[first, left_small]} {names[second, right_small]} {round(amount * scale / 1000)};"
-            )
+            lines.append(f"pos {names[first, left_small]} {names[second, right_small]} {round(amount * scale / 1000)};")
     for first, amount in BEFORE_POINT.items():
         for small in (False, True):
             for mark in ("period", "comma"):

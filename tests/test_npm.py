@@ -75,8 +75,8 @@ def _check_known(spec: str, manifest: Manifest) -> None:
 @pytest.mark.parametrize("spec", PACKAGES)
 def test_the_tokenizers_agree_with_acorn_and_css_tree(tmp_path: Path, spec: str) -> None:
     """No reference missed or invented; minified text has the syntax tree of its source."""
-    for oracle in ("acorn@8.15.0", "css-tree@3.1.0"):
-        npm.package(oracle)
+    for spec_of_oracle in ("acorn@8.15.0", "css-tree@3.1.0"):
+        npm.package(spec_of_oracle)
     files, ours = [], []
     for n, file in enumerate(texts(npm.package(spec))):
         scan = references.scanner(file.name)
@@ -95,10 +95,10 @@ def test_the_tokenizers_agree_with_acorn_and_css_tree(tmp_path: Path, spec: str)
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     told: list[dict[str, Any] | None] = json.loads(done.stdout)
-    assert sum(len(oracle["refs"]) for oracle in told if oracle) > 0
-    for about, mine, oracle in zip(files, ours, told, strict=True):
-        if oracle is None:
+    assert sum(len(one["refs"]) for one in told if one) > 0
+    for about, mine, truth in zip(files, ours, told, strict=True):
+        if truth is None:
             assert b"@flow" in Path(about["file"]).read_bytes(), "what is no JavaScript is Flow's types"
             continue
-        assert mine == oracle["refs"], about["file"]
-        assert oracle["same"], about["file"]
+        assert mine == truth["refs"], about["file"]
+        assert truth["same"], about["file"]

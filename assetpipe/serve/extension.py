@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
 
-from flask import Blueprint, abort, request
+from flask import Blueprint, Response, abort, after_this_request, request
 
 from assetpipe import config as configuration
 from assetpipe.errors import ManifestError
@@ -23,7 +24,8 @@ _FILENAME = "<path:filename>"
 class AssetPipe(Blueprint):
     """Serves what ``flask assets build`` published.
 
-    ``dist`` is the folder of the releases. Without it, ``app.config["ASSETPIPE_DIST"]`` counts, then the project's
+    ``dist`` is the folder of the releases. Without it, ``app.config["ASSETPIPE_DIST"]`` counts as it is when the
+    blueprint is registered, then the project's
     configuration file, then ``dist`` beside the app's module or package. A relative one is relative to the folder of
     the configuration file, or else to the one beside the app.
     """
@@ -72,9 +74,10 @@ class Serving:
         if table is None:
             self._need_release()
             return
-        url = table.url(prefix + filename)
+        path = normalize("NFC", f"{prefix}{filename}")
+        url = table.url(path)
         if url is None:
-            self._warn(prefix + filename)
+            self._warn(path)
         elif self.is_active():
             values["filename"] = url[len(prefix) :]
 
@@ -85,6 +88,7 @@ class Serving:
             if table is None:
                 self._need_release()
             elif self._prefix(request.endpoint) in table.manifest.prefixes:
+                after_this_request(_unstored)
                 abort(404)
 
     def _need_release(self) -> None:
@@ -160,8 +164,17 @@ def _static_prefix(app: Flask, endpoint: str) -> str | None:
     """What comes before the file name in the rule that Flask makes for a static folder."""
     if _static_folder(app, endpoint) is None:
         return None
-    for rule in app.url_map.iter_rules(endpoint):
+    try:
+        rules = list(app.url_map.iter_rules(endpoint))
+    except KeyError:  # a folder that was given to the app after its rules were made
+        return None
+    for rule in rules:
         prefix = rule.rule.removesuffix(_FILENAME)
         if prefix != rule.rule and "<" not in prefix:
             return prefix
     return None
+
+
+def _unstored(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-store"
+    return response

@@ -81,7 +81,8 @@ def type_weight(media_type: str, accept: str | None, *, original: bool) -> float
 def parse(field: str) -> Mapping[str, float]:
     """Read a list of names with weights: lower-case name to weight, the first of a name counting.
 
-    A member whose weight is malformed is left out, as are parameters other than the weight.
+    Parameters before the weight belong to the name: ``image/webp;v=1`` does not name ``image/webp``. A member whose
+    weight is malformed is left out.
     """
     return _remembered(field) if len(field) <= _MEMORABLE else _parse(field)
 
@@ -92,10 +93,11 @@ def _parse(field: str) -> Mapping[str, float]:
         name, *parameters = (part.strip(" \t") for part in member.split(";"))
         weight: float | None = 1.0
         for parameter in parameters:
-            if parameter[:2] in ("q=", "Q="):
-                value = parameter[2:]
-                weight = float(value) if _WEIGHT.match(value) else None
+            key, _, value = parameter.partition("=")
+            if key.rstrip(" \t").lower() == "q":
+                weight = float(value) if key in ("q", "Q") and _WEIGHT.match(value) else None
                 break
+            name = f"{name};{parameter}"
         if name and weight is not None:
             weights.setdefault(name.lower(), weight)
     return weights

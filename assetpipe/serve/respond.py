@@ -24,7 +24,7 @@ _NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _NO_STORE = ("Cache-Control", "no-store")
 # Section 8.8.3: weak or not, and the opaque part with its quotes.
 _ENTITY_TAG = re.compile(r'[ \t]*(W/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*')
-# Section 14.1.2; a number of more than 18 digits is beyond any file.
+# Section 14.1.2.
 _BYTE_RANGE = re.compile(r"[ \t]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t]*\Z", re.ASCII)
 
 
@@ -72,7 +72,7 @@ def respond(table: Table, request: Request) -> Reply | None:
         vary = resource.vary or "Accept-Encoding"
         return _refuse("406 Not Acceptable", request, ("Vary", vary), _NO_STORE)
     if request.if_match is not None and not _matches(request.if_match, chosen.etag, weakly=False):
-        return Reply("412 Precondition Failed", [*chosen.validators, ("Content-Length", "0")])
+        return Reply("412 Precondition Failed", [*_unstored(chosen), ("Content-Length", "0")])
     if request.if_none_match is not None and _matches(request.if_none_match, chosen.etag, weakly=True):
         return Reply("304 Not Modified", chosen.validators)
     head = request.method == "HEAD"
@@ -81,6 +81,18 @@ def respond(table: Table, request: Request) -> Reply | None:
         if reply is not None:
             return reply
     return Reply("200 OK", chosen.headers, b"" if head else Span(chosen.file, 0, chosen.size, whole=True))
+
+
+def _unstored(chosen: Representation) -> Headers:
+    """The headers that tell what was selected, for a failure that no cache may keep (RFC 9111 section 3)."""
+    return [_NO_STORE, *(h for h in chosen.validators if h[0] != "Cache-Control")]
+
+
+def _skip(field: str, position: int) -> int:
+    """Pass over blanks and empty members of a list (section 5.6.1.2)."""
+    while position < len(field) and field[position] in ", \t":
+        position += 1
+    return position
 
 
 def _refuse(status: str, request: Request, *headers: tuple[str, str]) -> Reply:
@@ -96,16 +108,14 @@ def _matches(field: str, etag: str, *, weakly: bool) -> bool:
     """Whether a list of entity-tags holds ours (sections 13.1.1, 13.1.2 and 8.8.3.2); what is malformed matches not."""
     if field.strip(" \t") == "*":
         return True
-    position = 0
+    position = _skip(field, 0)
     while match := _ENTITY_TAG.match(field, position):
         if match[2] == etag and (weakly or not match[1]):
             return True
         position = match.end()
         if field[position : position + 1] != ",":
             return False
-        # Empty members of a list are to be skipped (section 5.6.1.2).
-        while field[position : position + 1] in (",", " ", "\t"):
-            position += 1
+        position = _skip(field, position)
     return False
 
 
@@ -119,11 +129,14 @@ def _range(chosen: Representation, field: str) -> Reply | None:
     unit, equals, ranges = field.partition("=")
     if not equals or unit.strip(" \t").lower() != "bytes":
         return None
-    match = _BYTE_RANGE.match(ranges)
-    if match is None or len(ranges) > 64:
+    # A longer one is nothing that a client means, and Python refuses to read numbers of thousands of digits.
+    match = _BYTE_RANGE.match(ranges) if len(ranges) <= 64 else None
+    if match is None:
         return None
     size = chosen.size
     if match[3] is not None:
+        if not size and match[3].strip("0"):
+            return None  # satisfiable, but there is no Content-Range for no bytes
         length = min(int(match[3]), size)
         start = size - length
     else:
@@ -134,10 +147,9 @@ def _range(chosen: Representation, field: str) -> Reply | None:
         length = end - start + 1
     shared = [h for h in chosen.headers if h[0] != "Content-Length"]
     if length <= 0:
-        unsatisfied = [h for h in chosen.validators if h[0] != "Cache-Control"]
         return Reply(
             "416 Range Not Satisfiable",
-            [*unsatisfied, _NO_STORE, ("Content-Range", f"bytes */{size}"), ("Content-Length", "0")],
+            [*_unstored(chosen), ("Content-Range", f"bytes */{size}"), ("Content-Length", "0")],
         )
     shared += [("Content-Range", f"bytes {start}-{start + length - 1}/{size}"), ("Content-Length", str(length))]
     return Reply("206 Partial Content", shared, Span(chosen.file, start, length, whole=length == size))

@@ -69,10 +69,13 @@ class Table:
         """The resource at a decoded URL path."""
         resource = self._resources.get(path)
         if resource is None:
-            if (named := self._immutable.get(path)) is not None:
-                resource = _resource(named, _IMMUTABLE)
-            elif (asset := self.manifest.assets.get(path)) is not None:
+            asset = self.manifest.assets.get(path)
+            named = self._immutable.get(path)
+            # What the current release calls plain is plain, whatever an older one promised.
+            if asset is not None and (named is None or (asset.url == path and not asset.immutable)):
                 resource = _resource(asset, _REVALIDATE)
+            elif named is not None:
+                resource = _resource(named, _IMMUTABLE)
             else:
                 return None
             self._resources[path] = resource
@@ -85,7 +88,7 @@ class Table:
 
 def _resource(named: Asset | Rendition, cache_control: str) -> Resource:
     renditions = [r for r in named.renditions if r.negotiated] if isinstance(named, Asset) else []
-    encodings = named.encodings if isinstance(named, Asset) else {}
+    encodings = {c: e for c, e in named.encodings.items() if c in CODING_SUFFIXES} if isinstance(named, Asset) else {}
     vary = ", ".join(field for field, needed in (("Accept", renditions), ("Accept-Encoding", encodings)) if needed)
     stored = named.stored if isinstance(named, Asset) else named.url
     identity = Encoding(named.size, named.sha256)

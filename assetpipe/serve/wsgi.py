@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -33,7 +34,7 @@ class Releases:
         self._table: Table | None = None
         self._stamp: tuple[int, int, int] | None = None
         self._watched = False
-        self._next_check = 0.0
+        self._next_check = self._next_look = 0.0
         self._checking = threading.Lock()
 
     def table(self) -> Table | None:
@@ -41,22 +42,30 @@ class Releases:
         self._check()
         return self._table
 
+    def newer(self, than: Table) -> Table | None:
+        """The table of a release that was published since ``than`` was current; None where there is none.
+
+        For a URL that ``than`` does not know: another worker may have seen the release before us and named it.
+        """
+        self._check(now=True)
+        return self._table if self._table is not than else None
+
     def watched(self) -> bool:
         """Whether ``assetpipe watch`` keeps this folder up to date with its sources."""
-        self._check()
+        if time.monotonic() >= self._next_look:
+            self._watched = locks.is_held(self.dist / manifest.WATCH)
+            self._next_look = time.monotonic() + _CHECK_EVERY
         return self._watched
 
-    def _check(self) -> None:
+    def _check(self, *, now: bool = False) -> None:
         """Look for a new release, twice a second at most and in one thread; the others go on with what they have."""
-        if time.monotonic() < self._next_check or not self._checking.acquire(blocking=self._table is None):
-            return
-        try:
-            if time.monotonic() >= self._next_check:
-                self._watched = locks.is_held(self.dist / manifest.WATCH)
+        due = now or time.monotonic() >= self._next_check
+        if due and self._checking.acquire(blocking=now or self._table is None):
+            try:
                 self._reload()
                 self._next_check = time.monotonic() + _CHECK_EVERY
-        finally:
-            self._checking.release()
+            finally:
+                self._checking.release()
 
     def _reload(self) -> None:
         try:
@@ -70,7 +79,7 @@ class Releases:
         try:
             current = manifest.load(self._manifest)
         except ManifestError as error:
-            logger.error("%s The release before is still served.", error)
+            logger.error("%s%s", error, " The release before is still served." if self._table else "")
             return
         retained = []
         for release in current.retained:
@@ -96,7 +105,12 @@ class AssetMiddleware:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer for an asset, or pass the request on."""
         table = self.releases.table() if self.active() else None
-        reply = None if table is None else respond(table, _request(environ))
+        if table is None:
+            return self.app(environ, start_response)
+        request = _request(environ)
+        if table.lookup(request.path) is None and table.covers(request.path):
+            table = self.releases.newer(table) or table
+        reply = respond(table, request)
         if reply is None:
             return self.app(environ, start_response)
         if not isinstance(reply.body, Span):
@@ -105,6 +119,10 @@ class AssetMiddleware:
         try:
             # The path is the manifest's, never the request's.
             file = open(self._public + reply.body.file, "rb")  # noqa: PTH123, SIM115 (closed by the server)
+            size = os.fstat(file.fileno()).st_size
+            if size < reply.body.start + reply.body.length or (reply.body.whole and size != reply.body.length):
+                file.close()
+                raise OSError(f"{file.name} is not of the size that was published")
         except OSError as error:
             logger.error("%s: run `assetpipe verify`, then build again.", error)
             start_response("404 Not Found", [("Cache-Control", "no-store"), ("Content-Length", "0")])
