@@ -60,8 +60,13 @@ def publish(
     Raises PublishError (the release before stays as it was), and SourceError where a source has changed since it was
     built from.
     """
-    with _explained(dist), _locked(dist):
-        return _Publisher(dist, observer or Silence()).publish(release, files, keep)
+    untouched = "nothing was published, and the release before is untouched"
+    with _explained(dist, untouched), _locked(dist):
+        publisher = _Publisher(dist, observer or Silence())
+        release, written = publisher.publish(release, files, keep)
+        with _explained(dist, "the release is published, but not all that comes after is done"):
+            copied, pruned = publisher.finish(release)
+        return Published(release, publisher.previous, written + copied, pruned)
 
 
 def current(dist: Path) -> Manifest | None:
@@ -85,7 +90,8 @@ class _Publisher:
         if self.previous is not None:
             self.known.setdefault(self.previous.release, self.previous)
 
-    def publish(self, release: Manifest, files: Mapping[str, Blob], keep: int) -> Published:
+    def publish(self, release: Manifest, files: Mapping[str, Blob], keep: int) -> tuple[Manifest, int]:
+        """Steps 2 to 5: the release as it is stated, and how many files were written."""
         shutil.rmtree(self.dist / _TEMPORARY, ignore_errors=True)
         (self.dist / _TEMPORARY).mkdir(parents=True)
         release = replace(release, retained=self._retained(release, keep))
@@ -100,10 +106,14 @@ class _Publisher:
             _sync(folder)
         self._write(MANIFEST, release.dump())
         _sync(self.dist)
+        return release, len(missing)
+
+    def finish(self, release: Manifest) -> tuple[int, int]:
+        """Step 6: how many copies were written, and how many files pruned."""
         copied = sum(self._copy(plain, file) for plain, file in manifests.plain_copies(release).items())
         pruned = self._prune(release)
         shutil.rmtree(self.dist / _TEMPORARY, ignore_errors=True)
-        return Published(release, self.previous, len(missing) + copied, pruned)
+        return copied, pruned
 
     def _retained(self, release: Manifest, keep: int) -> tuple[str, ...]:
         if self.previous is None:
@@ -123,7 +133,7 @@ class _Publisher:
         named.update(*(manifests.plain_copies(other) for other in self.known.values()))
         missing = []
         adopted: dict[str, Encoding] = {}
-        fixed = {a.stored for a in release.assets.values() if a.immutable}
+        codings = {a.stored + CODING_SUFFIXES[c] for a in release.assets.values() for c in a.encodings}
         for path, wanted in manifests.files(release).items():
             held = stated.get(path)
             on_disk = self._on_disk(path, held, wanted)
@@ -132,7 +142,7 @@ class _Publisher:
             elif on_disk.sha256 == wanted.sha256:
                 continue
             elif held is not None and on_disk == held:
-                if path in fixed:
+                if path not in codings:
                     raise PublishError(
                         f"{path}: its bytes have changed, but `tagged` says that they never do, and a kept release "
                         "still answers with the old ones. Take its pattern out of `tagged`, or rename the file."
@@ -250,15 +260,14 @@ def _sync(folder: Path) -> None:
 
 
 @contextlib.contextmanager
-def _explained(dist: Path) -> Iterator[None]:
-    """Turn an OSError into words on what to do."""
+def _explained(dist: Path, state: str) -> Iterator[None]:
+    """Turn an OSError into words: what failed, how things stand, and what to do."""
     try:
         yield
     except OSError as error:
-        what = error.strerror or str(error)
         raise PublishError(
-            f"{error.filename or dist}: nothing was published: {what}. "
-            f"The release before is untouched. Make room in {dist} or make it writable for this user, then build again."
+            f"{error.filename or dist}: {error.strerror or error}: {state}. "
+            f"Make room in {dist} or make it writable for this user, then build again."
         ) from error
 
 

@@ -309,7 +309,7 @@ def test_a_read_only_dist_publishes_nothing_and_says_what_to_do(open_project: Pr
         folder.chmod(0o555)
     with nobody():
         built = open_project.build()
-        with pytest.raises(AssetpipeError, match=r"nothing was published: Permission denied\..*make it writable"):
+        with pytest.raises(AssetpipeError, match=r"Permission denied: nothing was published.*make it writable"):
             publish.publish(built.manifest, built.files, open_project.dist, 3)
     for folder in folders:
         folder.chmod(0o755)
