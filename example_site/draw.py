@@ -13,6 +13,7 @@ scaled down, and printed with a little bloom, vignette and grain.
 
 from __future__ import annotations
 
+import itertools
 import math
 import sys
 from collections.abc import Callable, Sequence
@@ -167,7 +168,7 @@ def resample(points: Sequence[Point], step: float) -> list[Point]:
     """Walk along a line and drop a point every ``step``."""
     result = [points[0]]
     carried = 0.0
-    for (x0, y0), (x1, y1) in zip(points, points[1:], strict=False):
+    for (x0, y0), (x1, y1) in itertools.pairwise(points):
         length = math.hypot(x1 - x0, y1 - y0)
         if length == 0.0:
             continue
@@ -349,7 +350,7 @@ def tone(value: float) -> int:
     value *= 0.92
     if value > 0.5:
         value = 0.5 + 0.5 * (1.0 - math.exp(-(value - 0.5) / 0.62))
-    return min(255, round(255 * value ** (1 / 2.2)))
+    return min(255, round(255 * math.pow(value, 1 / 2.2)))
 
 
 # --- textures ---------------------------------------------------------------------------------------------------
@@ -535,7 +536,7 @@ class Scene:
 
     def wall(self, horizon: int) -> Image.Image:
         """Paint a plastered wall in falling light."""
-        width, height = self.full
+        _width, height = self.full
         pixels: list[int] = []
         for j in range(90):
             for i in range(90):
@@ -644,11 +645,11 @@ class Scene:
     def silhouette(self, pot: Pot) -> list[list[Vec]]:
         """Return a coarse mesh of a pot, good enough to cast a shadow."""
         quads: list[list[Vec]] = []
-        line = pot.outline[:: max(1, len(pot.outline) // 40)] + [pot.outline[-1]]
+        line = [*pot.outline[:: max(1, len(pot.outline) // 40)], pot.outline[-1]]
         turns = [(math.sin(k / 44 * math.tau), math.cos(k / 44 * math.tau)) for k in range(45)]
         cx, cz = pot.at
-        for (r0, y0), (r1, y1) in zip(line, line[1:], strict=False):
-            for (s0, c0), (s1, c1) in zip(turns, turns[1:], strict=False):
+        for (r0, y0), (r1, y1) in itertools.pairwise(line):
+            for (s0, c0), (s1, c1) in itertools.pairwise(turns):
                 quads.append(
                     [
                         (cx + r0 * s0, pot.lift + y0, cz + r0 * c0),
@@ -660,7 +661,7 @@ class Scene:
         if pot.handle is not None:
             path = curve(pot.handle, 8)
             s, c = math.sin(pot.handle_turn), math.cos(pot.handle_turn)
-            for (r0, y0), (r1, y1) in zip(path, path[1:], strict=False):
+            for (r0, y0), (r1, y1) in itertools.pairwise(path):
                 w = pot.handle_size
                 for dx, dy in ((w, 0.0), (0.0, w), (w * 0.7, w * 0.7)):
                     quads.append(
@@ -978,15 +979,37 @@ def boards(dark: str, pale: str) -> Callable[[Random], Image.Image]:
 
 
 BOTTLE: list[Point] = [
-    (0.40, 0.0), (0.40, 0.0), (0.45, 0.05), (0.62, 0.42), (0.70, 0.86), (0.62, 1.22), (0.36, 1.50), (0.185, 1.74),
-    (0.155, 2.02), (0.17, 2.24), (0.245, 2.38),
-]  # fmt: skip
+    (0.40, 0.0),
+    (0.40, 0.0),
+    (0.45, 0.05),
+    (0.62, 0.42),
+    (0.70, 0.86),
+    (0.62, 1.22),
+    (0.36, 1.50),
+    (0.185, 1.74),
+    (0.155, 2.02),
+    (0.17, 2.24),
+    (0.245, 2.38),
+]
 BOWL: list[Point] = [
-    (0.36, 0.0), (0.36, 0.0), (0.37, 0.10), (0.37, 0.10), (0.62, 0.22), (0.92, 0.46), (1.09, 0.74), (1.15, 0.98),
-]  # fmt: skip
+    (0.36, 0.0),
+    (0.36, 0.0),
+    (0.37, 0.10),
+    (0.37, 0.10),
+    (0.62, 0.22),
+    (0.92, 0.46),
+    (1.09, 0.74),
+    (1.15, 0.98),
+]
 MUG: list[Point] = [
-    (0.50, 0.0), (0.50, 0.0), (0.56, 0.05), (0.61, 0.26), (0.615, 0.62), (0.585, 0.98), (0.60, 1.16),
-]  # fmt: skip
+    (0.50, 0.0),
+    (0.50, 0.0),
+    (0.56, 0.05),
+    (0.61, 0.26),
+    (0.615, 0.62),
+    (0.585, 0.98),
+    (0.60, 1.16),
+]
 MUG_HANDLE: list[Point] = [
     (0.56, 0.98),
     (0.74, 1.00),
@@ -997,15 +1020,38 @@ MUG_HANDLE: list[Point] = [
     (0.58, 0.30),
 ]
 PLATE: list[Point] = [
-    (0.78, 0.0), (0.78, 0.0), (0.80, 0.05), (0.80, 0.05), (1.02, 0.085), (1.30, 0.15), (1.48, 0.24), (1.53, 0.285),
-]  # fmt: skip
+    (0.78, 0.0),
+    (0.78, 0.0),
+    (0.80, 0.05),
+    (0.80, 0.05),
+    (1.02, 0.085),
+    (1.30, 0.15),
+    (1.48, 0.24),
+    (1.53, 0.285),
+]
 MOON: list[Point] = [
-    (0.44, 0.0), (0.44, 0.0), (0.47, 0.07), (0.47, 0.07), (0.80, 0.28), (1.03, 0.66), (1.08, 1.03), (0.97, 1.42),
-    (0.70, 1.74), (0.44, 1.88), (0.42, 1.97), (0.47, 2.06),
-]  # fmt: skip
+    (0.44, 0.0),
+    (0.44, 0.0),
+    (0.47, 0.07),
+    (0.47, 0.07),
+    (0.80, 0.28),
+    (1.03, 0.66),
+    (1.08, 1.03),
+    (0.97, 1.42),
+    (0.70, 1.74),
+    (0.44, 1.88),
+    (0.42, 1.97),
+    (0.47, 2.06),
+]
 BEAKER: list[Point] = [
-    (0.33, 0.0), (0.33, 0.0), (0.37, 0.05), (0.42, 0.20), (0.46, 0.44), (0.475, 0.66), (0.485, 0.76),
-]  # fmt: skip
+    (0.33, 0.0),
+    (0.33, 0.0),
+    (0.37, 0.05),
+    (0.42, 0.20),
+    (0.46, 0.44),
+    (0.475, 0.66),
+    (0.485, 0.76),
+]
 
 COBALT_GLAZE = Glaze(
     "33467f", "8c7a63", "1f2b5c", "b98d6a", 2.38, 0.20, 0.10, 0.95, 0.09, 0.10, "10153a", lip_band=0.06
@@ -1014,9 +1060,20 @@ YOLK_GLAZE = Glaze("dfae52", "a06a3c", "bf8130", "b58a6c", 0.98, 0.30, 0.08, 1.0
 SEA_GLAZE = Glaze("adc0ae", "b3906f", "84a091", "c19a7a", 1.16, 0.40, 0.07, 0.95, 0.10, 0.30, "4a3526", lip_band=0.045)
 CHALK_GLAZE = Glaze("efe9dc", "c39b76", "ded3c0", "b98a66", 2.06, 0.0, 0.0, 0.55, 0.28, 0.42, "4b3425", lip_band=0.05)
 PLATE_GLAZE = Glaze(
-    "ebe5d8", "b98e66", "d5ccba", "b98a66", 0.285, 0.0, 0.0, 0.8, 0.13, 0.30, "4b3425",
-    band=(1.02, 1.30, "2c3f96"), lip_band=0.03,
-)  # fmt: skip
+    "ebe5d8",
+    "b98e66",
+    "d5ccba",
+    "b98a66",
+    0.285,
+    0.0,
+    0.0,
+    0.8,
+    0.13,
+    0.30,
+    "4b3425",
+    band=(1.02, 1.30, "2c3f96"),
+    lip_band=0.03,
+)
 ROSE_GLAZE = Glaze(
     "c89a92", "8f5a45", "a96f69", "a96f4f", 0.76, 0.16, 0.05, 0.9, 0.12, 0.22, "4b2320", inside="ead9cb", lip_band=0.03
 )
@@ -1045,13 +1102,28 @@ def photograph(name: str) -> Image.Image:
     if name == "meridian-bowl":
         pot = Pot(BOWL, YOLK_GLAZE.recipe(12), (-0.06, 0.0), wall=0.055, rings=0.07, seed=12)
         return Scene(
-            square, [pot], (0.0, 4.6, 8.6), (0.0, 0.46, 0.0), 3.25, ("e6ecec", "b9c6ca"), plaster("b3c1c6", "f0f4f4"),
-            "cfd9dc", back=-2.6, seed=12,
-        ).render()  # fmt: skip
+            square,
+            [pot],
+            (0.0, 4.6, 8.6),
+            (0.0, 0.46, 0.0),
+            3.25,
+            ("e6ecec", "b9c6ca"),
+            plaster("b3c1c6", "f0f4f4"),
+            "cfd9dc",
+            back=-2.6,
+            seed=12,
+        ).render()
     if name == "half-past-mug":
         pot = Pot(
-            MUG, SEA_GLAZE.recipe(13), (-0.16, 0.0), wall=0.05, rings=0.07, handle=MUG_HANDLE, handle_turn=1.25, seed=13,
-        )  # fmt: skip
+            MUG,
+            SEA_GLAZE.recipe(13),
+            (-0.16, 0.0),
+            wall=0.05,
+            rings=0.07,
+            handle=MUG_HANDLE,
+            handle_turn=1.25,
+            seed=13,
+        )
         return Scene(
             square,
             [pot],
@@ -1067,9 +1139,17 @@ def photograph(name: str) -> Image.Image:
         under = Pot(PLATE, PLATE_GLAZE.recipe(24), (0.0, 0.0), wall=0.06, rings=0.03, blocks=False, seed=24)
         pot = Pot(PLATE, PLATE_GLAZE.recipe(14), (0.015, 0.02), lift=0.115, wall=0.06, rings=0.03, seed=14)
         return Scene(
-            square, [under, pot], (0.0, 7.4, 7.6), (0.0, 0.1, 0.0), 4.1, ("f0d3bc", "c9987a"), plaster("c8926f", "f7d5bc"), "dfb294",
-            back=-4.4, seed=14,
-        ).render()  # fmt: skip
+            square,
+            [under, pot],
+            (0.0, 7.4, 7.6),
+            (0.0, 0.1, 0.0),
+            4.1,
+            ("f0d3bc", "c9987a"),
+            plaster("c8926f", "f7d5bc"),
+            "dfb294",
+            back=-4.4,
+            seed=14,
+        ).render()
     if name == "siesta-jar":
         pot = Pot(MOON, CHALK_GLAZE.recipe(15), (-0.12, 0.0), wall=0.05, rings=0.06, seed=15)
         return Scene(
@@ -1118,9 +1198,20 @@ def photograph(name: str) -> Image.Image:
             ),
         ]
         return Scene(
-            (1600, 900), pots, (0.42, 2.9, 11.4), (0.42, 1.52, 0.0), 5.1, ("f3e6d4", "cdb6a2"), boards("8f6a4a", "ecc69c"), "cfa67c",
-            back=-2.9, light=Light((-0.86, 0.56, 0.40), 0.26, 0.36), panes=True, branch=((-1.62, 2.34, -0.75), 8), seed=21,
-        ).render()  # fmt: skip
+            (1600, 900),
+            pots,
+            (0.42, 2.9, 11.4),
+            (0.42, 1.52, 0.0),
+            5.1,
+            ("f3e6d4", "cdb6a2"),
+            boards("8f6a4a", "ecc69c"),
+            "cfa67c",
+            back=-2.9,
+            light=Light((-0.86, 0.56, 0.40), 0.26, 0.36),
+            panes=True,
+            branch=((-1.62, 2.34, -0.75), 8),
+            seed=21,
+        ).render()
     if name == "kiln-shelf":
         rng = Random(31)
         glazes = (ROSE_GLAZE, SEA_GLAZE, DARK_GLAZE, CHALK_GLAZE, YOLK_GLAZE, COBALT_GLAZE)
@@ -1131,17 +1222,35 @@ def photograph(name: str) -> Image.Image:
                 shape = [(r * scale, y * scale) for r, y in BEAKER]
                 glaze = glazes[(k * 2 + row * 3) % len(glazes)]
                 glaze = Glaze(
-                    glaze.body, glaze.thin, glaze.thick, glaze.clay, 0.76 * scale, 0.17, 0.06, glaze.gloss, glaze.rough,
-                    glaze.speckle, glaze.spot, lip_band=0.03,
-                )  # fmt: skip
+                    glaze.body,
+                    glaze.thin,
+                    glaze.thick,
+                    glaze.clay,
+                    0.76 * scale,
+                    0.17,
+                    0.06,
+                    glaze.gloss,
+                    glaze.rough,
+                    glaze.speckle,
+                    glaze.spot,
+                    lip_band=0.03,
+                )
                 x = (k - 2) * 1.22 + (0.5 if row % 2 else 0.0) + rng.uniform(-0.08, 0.08)
                 pots.append(
                     Pot(shape, glaze.recipe(40 + row * 5 + k), (x, z), wall=0.038, rings=0.05, seed=row * 5 + k)
                 )
         return Scene(
-            (1400, 900), pots, (0.0, 3.9, 8.8), (0.1, 0.30, -0.2), 3.5, ("d9c2aa", "7d6657"), plaster("8f7a68", "dcc9b4"), "c0aa94",
-            back=-2.7, seed=31,
-        ).render()  # fmt: skip
+            (1400, 900),
+            pots,
+            (0.0, 3.9, 8.8),
+            (0.1, 0.30, -0.2),
+            3.5,
+            ("d9c2aa", "7d6657"),
+            plaster("8f7a68", "dcc9b4"),
+            "c0aa94",
+            back=-2.7,
+            seed=31,
+        ).render()
     raise SystemExit(f"no picture is called {name!r}")
 
 
@@ -1166,9 +1275,13 @@ def workshop_drawing() -> Image.Image:
         a = math.radians(turn)
         x, y = 400 * k, 250 * k
         draw.line(
-            [(x + math.cos(a) * 226 * k, y + math.sin(a) * 226 * k), (x + math.cos(a) * 244 * k, y + math.sin(a) * 244 * k)],
-            fill=(*YOLK, 255), width=3 * k,
-        )  # fmt: skip
+            [
+                (x + math.cos(a) * 226 * k, y + math.sin(a) * 226 * k),
+                (x + math.cos(a) * 244 * k, y + math.sin(a) * 244 * k),
+            ],
+            fill=(*YOLK, 255),
+            width=3 * k,
+        )
     floor = 500 * k
     flat_pot(draw, MOON, (420 * k, floor), 118 * k, (*CHALK, 255))
     flat_pot(draw, BOTTLE, (232 * k, floor), 132 * k, (*COBALT, 255))
@@ -1177,14 +1290,19 @@ def workshop_drawing() -> Image.Image:
     rng = Random(5)
     for _ in range(90):
         a, r = rng.random() * math.tau, 108 * k * math.sqrt(rng.random())
-        x, y, s = 420 * k + math.cos(a) * r, floor - 124 * k + math.sin(a) * r * 0.92, rng.uniform(0.8, 2.0) * k
-        draw.ellipse([x - s, y - s, x + s, y + s], fill=(176, 150, 124, 255))
+        fx, fy, s = 420 * k + math.cos(a) * r, floor - 124 * k + math.sin(a) * r * 0.92, rng.uniform(0.8, 2.0) * k
+        draw.ellipse([fx - s, fy - s, fx + s, fy + s], fill=(176, 150, 124, 255))
     draw.rounded_rectangle([70 * k, floor, 690 * k, floor + 16 * k], 8 * k, fill=(*CHALK, 255))
     for x in (150, 600):
         draw.polygon(
-            [(x * k, floor + 16 * k), ((x + 22) * k, floor + 16 * k), ((x + 6) * k, floor + 96 * k), (x * k, floor + 96 * k)],
+            [
+                (x * k, floor + 16 * k),
+                ((x + 22) * k, floor + 16 * k),
+                ((x + 6) * k, floor + 96 * k),
+                (x * k, floor + 96 * k),
+            ],
             fill=(*CHALK, 255),
-        )  # fmt: skip
+        )
     return picture.resize((720, 640), Image.Resampling.LANCZOS)
 
 
@@ -1221,10 +1339,15 @@ PHOTOGRAPHS: dict[str, Path] = {
     **{
         name: IMAGES / f"{name}.jpg"
         for name in (
-            "noonday-plate", "longshadow-vase", "meridian-bowl", "half-past-mug", "siesta-jar", "small-hours-cups",
+            "noonday-plate",
+            "longshadow-vase",
+            "meridian-bowl",
+            "half-past-mug",
+            "siesta-jar",
+            "small-hours-cups",
         )
     },
-}  # fmt: skip
+}
 
 
 def take(name: str) -> str:

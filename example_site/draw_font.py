@@ -681,8 +681,8 @@ def features(names: dict[tuple[str, bool], str]) -> str:
             lines.append(f"pos {names[first, left_small]} {names[second, right_small]} {round(amount * scale / 1000)};")
     for first, amount in BEFORE_POINT.items():
         for small in (False, True):
-            for mark in ("period", "comma"):
-                lines.append(f"pos {names[first, small]} {mark} {round(amount * (SMALL if small else CAP) / 1000)};")
+            kern = round(amount * (SMALL if small else CAP) / 1000)
+            lines += [f"pos {names[first, small]} {mark} {kern};" for mark in ("period", "comma")]
     return "feature kern {\n" + "\n".join(lines) + "\n} kern;\n"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
-from assetpipe.references import css, js
+from assetpipe.references import css, js, webmanifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,7 @@ _SCANNERS: dict[str, Callable[[bytes, bool], Draft]] = {
     ".css": css.scan,
     ".js": js.scan,
     ".mjs": js.scan,
+    ".webmanifest": webmanifest.scan,
 }
 
 

@@ -1,0 +1,65 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assetpipe.references.draft import Draft
+from assetpipe.references.webmanifest import scan
+
+MANIFEST = """{
+  "name": "src", "start_url": "/src", "src": "no.png",
+  "icons": [{"src": "a.png", "sizes": "1x1"}, {"type": "x", "src": "..\\/b%20c.png?v#f"}],
+  "screenshots": [ { "src": "\\u0061.jpg" } ],
+  "shortcuts": [{"name": "s", "url": "/s", "icons": [{"src": "d.png"}], "src": "no.png"}],
+  "related": {"icons": {"src": "no.png"}, "list": [{"src": "no.png"}, ["src", "no.png"]]},
+  "other": [true, null, 1.5e3, {}, [], {"icons": "no.png"}]
+}
+"""
+
+
+def text(draft: Draft) -> str:
+    return b"".join(p if isinstance(p, bytes) else p.written for p in draft.pieces).decode()
+
+
+@pytest.mark.parametrize("minify", [False, True])
+def test_pictures_become_holes_and_other_urls_stay(minify: bool) -> None:
+    draft = scan(MANIFEST.encode(), minify)
+    assert [(ref.path, ref.suffix) for ref in draft.refs] == [
+        ("a.png", b""),
+        ("../b%20c.png", b"?v#f"),
+        ("a.jpg", b""),
+        ("d.png", b""),
+    ]
+    assert (draft.refs[0].line, draft.refs[0].column) == (3, 22)
+    assert json.loads(text(draft)) == json.loads(MANIFEST)
+
+
+def test_bytes_stay_unless_minifying_which_leaves_out_blanks() -> None:
+    assert text(scan(MANIFEST.encode(), False)) == MANIFEST
+    assert text(scan(b' { "a b" : [ 1 , "c  d" ] } \n', True)) == '{"a b":[1,"c  d"]}'
+
+
+@pytest.mark.parametrize("source", [b"", b"{", b"[1,]", b'{"icons": [{"src": "a.png}]}', b"\xff", b"[" * 100_000])
+def test_what_is_no_json_stays(source: bytes) -> None:
+    draft = scan(source, True)
+    assert (draft.pieces, draft.refs) == ((source,), [])
+
+
+_JSON = st.recursive(
+    st.none() | st.booleans() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=5),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(st.sampled_from(["icons", "screenshots", "src", "a"]), inner, max_size=3)
+    ),
+    max_leaves=15,
+)
+
+
+@given(_JSON, st.sampled_from([None, 1]))
+def test_any_json_means_the_same_afterwards(value: object, indent: int | None) -> None:
+    source = json.dumps(value, indent=indent)
+    assert text(scan(source.encode(), False)) == source
+    assert json.loads(text(scan(source.encode(), True))) == value
