@@ -154,3 +154,18 @@ def test_every_page_is_whole_and_the_console_silent(site: Site, browser: Browser
         )
         assert broken == []
     assert browser.console() == []
+
+
+def test_a_click_loads_the_module_it_needs_and_shows_the_picture_large(site: Site, browser: Browser) -> None:
+    browser.visit(f"{site.url}/pots/siesta-jar")
+    browser.driver.find_element("css selector", "[data-lightbox]").click()
+    loaded = browser.settled()
+    _check(site, loaded)
+    assert [urlsplit(one.url).path for one in loaded if one.kind == "Script"] == [
+        site.release.assets["/static/js/lightbox.js"].url
+    ]
+    assert browser.driver.find_element("css selector", "dialog.lightbox img").is_displayed()
+    browser.driver.find_element("css selector", "dialog.lightbox").click()
+    browser.driver.find_element("css selector", "[data-add]").click()
+    assert browser.driver.find_element("css selector", "[data-basket-count]").text == "1"
+    assert browser.console() == []
