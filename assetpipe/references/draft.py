@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from msgspec import Struct
 
 from assetpipe.paths import split_reference
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 # A reference in a comment that ends a file (ECMA-426 section 11.1): the last one counts.
 SOURCE_MAPPING_URL = re.compile(rb"[@#][ \t]*sourceMappingURL=([^\s'\"*]+)")
@@ -95,18 +99,32 @@ class Writer:
 
     def draft(self) -> Draft:
         """The text so far."""
+        pieces = tuple(_joined(self._pieces))
         try:
             self._text.decode()
         except UnicodeDecodeError as error:
             self._offset, self._line, self._column = 0, 1, 1
-            return Draft(tuple(self._pieces), self.locate(error.start))
-        return Draft(tuple(self._pieces))
+            return Draft(pieces, self.locate(error.start))
+        return Draft(pieces)
 
     def _forget_map(self) -> None:
         if self._map_at >= 0:
             earlier = self._pieces[self._map_at]
             assert isinstance(earlier, Ref)
             self._pieces[self._map_at] = earlier.written
+
+
+def _joined(pieces: Iterable[bytes | Ref]) -> Iterator[bytes | Ref]:
+    """The pieces with neighbouring bytes in one: what stays of a text is not its tokens."""
+    run: list[bytes] = []
+    for piece in pieces:
+        if isinstance(piece, bytes):
+            run.append(piece)
+        else:
+            yield b"".join(run)
+            run.clear()
+            yield piece
+    yield b"".join(run)
 
 
 def is_kept(comment: bytes) -> bool:
