@@ -20,10 +20,10 @@ from assetpipe import manifest, media, references, sources
 from assetpipe.errors import Problem, Severity, SourceError
 from assetpipe.link import Linked, Node, link
 from assetpipe.manifest import Asset, Encoding, Manifest, Rendition
-from assetpipe.paths import Digest, LogicalPath, resolve
+from assetpipe.paths import NAME_MAX, Digest, LogicalPath, resolve
 from assetpipe.progress import Observer, Silence
 from assetpipe.store import Blob, Facts, Job, Result, Store
-from assetpipe.transforms import encodings
+from assetpipe.transforms import encodings, images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -105,13 +105,29 @@ class _Builder:
         finals = {
             path: originals[path] if one.data is None else self.store.put(one.data) for path, one in linked.items()
         }
-        encoded = self._encode(finals)
+        encoded = self._encode({path: blob for path, blob in finals.items() if _has_room(linked[path].file)})
         assets = {
-            str(path): self._asset(walk.sources[path], linked[path], finals[path], encoded[path], renditions.get(path))
+            str(path): self._asset(
+                walk.sources[path], linked[path], finals[path], encoded.get(path, {}), renditions.get(path)
+            )
             for path in sorted(linked)
         }
         self.store.save_index()
-        told = Manifest(format=manifest.FORMAT, release=manifest.release_id(assets), prefixes=prefixes, assets=assets)
+        release = manifest.release_id(assets, prefixes)
+        told = Manifest(format=manifest.FORMAT, release=release, prefixes=prefixes, assets=assets)
+        for copy, file in manifest.plain_copies(told).items():
+            if copy in self.files and self.files[copy].digest != self.files[file].digest:
+                self._report_two_outputs(copy, copy)
+        if not walk.sources and not any(problem.severity is Severity.ERROR for problem in self.problems):
+            folders = ", ".join(str(root.folder) for root in self.config.folders()) or "no folder at all"
+            self.problems.append(
+                Problem(
+                    kind="empty",
+                    severity=Severity.NOTE,
+                    text=f"there are no files to build in {folders}",
+                    hint="Put some there, or name other folders under [tool.assetpipe.roots].",
+                )
+            )
         return Build(told, self.files, self._judged(), tuple(self.work))
 
     def _read(self, found: Mapping[LogicalPath, Source]) -> tuple[dict[LogicalPath, Draft], dict[LogicalPath, Blob]]:
@@ -120,7 +136,8 @@ class _Builder:
         drafts: dict[LogicalPath, Draft] = {}
         originals: dict[LogicalPath, Blob] = {}
         for path, source in found.items():
-            scan = references.scanner(path.name)
+            # What another bundler has named is kept as it is: its name stands for its bytes.
+            scan = references.scanner(path.name) if source.naming != "kept" else None
             try:
                 if scan is not None:
                     drafts[path] = self._draft(source, scan, found)
@@ -143,7 +160,10 @@ class _Builder:
         # Minified text is left alone, and so is one whose source map is in the build: its columns must stay.
         minify = self.config.minify and ".min." not in source.path.name
         draft = scan(text, minify)
-        if minify and any(r.kind == "map" and resolve(source.path, r.path) in found for r in draft.refs):
+        if minify and draft.not_utf8 is not None:
+            # UTF-16, perhaps, where a byte that looks like a blank is half a character.
+            draft = scan(text, False)
+        elif minify and any(r.kind == "map" and resolve(source.path, r.path) in found for r in draft.refs):
             draft = scan(text, False)
         if draft.not_utf8 is not None:
             self.problems.append(
@@ -163,18 +183,19 @@ class _Builder:
         self, found: Mapping[LogicalPath, Source], originals: Mapping[LogicalPath, Blob]
     ) -> dict[LogicalPath, Result]:
         """Make the renditions of every image; a picture that cannot be read is a warning, and is published as it is."""
-        formats, widths = self.config.images.formats, tuple(map(str, self.config.images.widths))
+        # In order, and once each: how they are listed is not to change a name.
+        formats = sorted(set(self.config.images.formats))
+        widths = sorted(set(self.config.images.widths))
         if not formats:
             return {}
-        import PIL
-
+        version = images.version()
         done: dict[LogicalPath, Result] = {}
         jobs: list[tuple[LogicalPath, Job]] = []
         for path, blob in originals.items():
             media_type = media.media_type(path.name)
             if media_type in _IMAGES:
-                version = f"pillow {PIL.__version__}"
-                job = Job("image", version, (media_type, ",".join(formats), ",".join(widths)), (blob.digest,))
+                options = (media_type, ",".join(formats), ",".join(map(str, widths)))
+                job = Job("image", version, options, (blob.digest,))
                 if (result := self.store.recall(job)) is None:
                     jobs.append((path, job))
                 else:
@@ -293,15 +314,18 @@ class _Builder:
     def _file(self, path: str, blob: Blob, source: Source) -> None:
         other = self.files.setdefault(path, blob)
         if other.digest != blob.digest:
-            self.problems.append(
-                Problem(
-                    kind="two-outputs",
-                    severity=Severity.ERROR,
-                    text=f"two outputs at one path: {path}",
-                    file=source.shown,
-                    hint="Rename the file: its name is that of another file with its tag.",
-                )
+            self._report_two_outputs(path, source.shown)
+
+    def _report_two_outputs(self, path: str, file: str) -> None:
+        self.problems.append(
+            Problem(
+                kind="two-outputs",
+                severity=Severity.ERROR,
+                text=f"two outputs at one path: {path}",
+                file=file,
+                hint="Rename the file: it has the name that another file is published under.",
             )
+        )
 
     def _judged(self) -> tuple[Problem, ...]:
         """The problems in order; with ``strict``, every warning as an error."""
@@ -313,6 +337,11 @@ class _Builder:
         return tuple(ordered)
 
 
+def _has_room(file: LogicalPath) -> bool:
+    """Whether a file's name has room for the suffix of a coding; a name that was given may be longer than ours."""
+    return len(file.name.encode()) <= NAME_MAX
+
+
 def encode(store: Store, job: Job, blob: Blob) -> Result:
     """Encode one blob in the coding that ``job`` names. Raises SourceError where the blob has changed."""
     encoded = encodings.encode(job.options[0], blob.read())
@@ -321,8 +350,6 @@ def encode(store: Store, job: Job, blob: Blob) -> Result:
 
 def render(store: Store, job: Job, blob: Blob) -> Result:
     """Make the renditions that ``job`` names; a picture that cannot be read is remembered as such."""
-    from assetpipe.transforms import images
-
     media_type, formats, widths = job.options
     data = blob.read()
     try:

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Struct
 
 from assetpipe.errors import ConfigError
+from assetpipe.paths import LogicalPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -148,11 +149,21 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
             raise ConfigError(
                 f'{file}: roots: the URL prefix "{prefix}" must begin and end with one slash. Write "{right}".'
             )
+        _check_prefix(prefix, file)
+    if any("\0" in folder for folder in (config.dist, config.cache)):
+        raise ConfigError(f"{file}: dist, cache: no folder has a NUL in its name.")
     if config.keep.releases < 1:
         raise ConfigError(f"{file}: keep.releases: {config.keep.releases} is too few: the current release counts, too.")
     if any(width < 1 for width in config.images.widths):
         raise ConfigError(f"{file}: images.widths: every width must be 1 pixel or more.")
     return msgspec.structs.replace(config, base=file.parent, origin=file)
+
+
+def _check_prefix(prefix: str, file: Path) -> None:
+    try:
+        LogicalPath(f"{prefix}x")
+    except ValueError as error:
+        raise ConfigError(f'{file}: roots: the URL prefix "{prefix}" has a segment that no URL path keeps.') from error
 
 
 def _explain(message: str) -> str:
@@ -186,12 +197,16 @@ def _nearest(name: str, names: Iterable[str]) -> str:
 
 def _folder(config: Config, prefix: str, name: str) -> Path:
     package, colon, folder = name.partition(":")
-    # A single letter before the colon is a drive, not a package.
-    if not colon or len(package) == 1:
+    # A single letter before the colon is a drive, not a package; nor is what no package can be called.
+    if not colon or len(package) == 1 or not all(part.isidentifier() for part in package.split(".")):
         return config.base / name
+    # The project's own package first: a command need not have the project on its import path.
+    own = config.base.joinpath(*package.split("."))
+    if own.is_dir():
+        return own / folder
     try:
         spec = find_spec(package)
-    except (ImportError, ValueError):
+    except Exception:  # a parent package is imported, and may raise anything
         spec = None
     if spec is None or not spec.submodule_search_locations:
         origin = config.origin or "the configuration"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import msgspec
 from msgspec import Struct
 
 from assetpipe.errors import ManifestError
-from assetpipe.paths import Digest
+from assetpipe.paths import Digest, LogicalPath
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -21,6 +21,10 @@ PUBLIC = "public"
 WATCH = ".watch"
 # The suffix that the file of an encoding has on disk: those that nginx and Caddy look for.
 CODING_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+
+
+# It becomes a file name.
+ReleaseId = Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Za-z_-]+$")]
 
 
 class Encoding(Struct, frozen=True):
@@ -77,8 +81,8 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """
 
     format: int
-    release: str
-    retained: tuple[str, ...] = ()
+    release: ReleaseId
+    retained: tuple[ReleaseId, ...] = ()
     prefixes: tuple[str, ...] = ()
     assets: dict[str, Asset]
 
@@ -95,13 +99,13 @@ class Diff(Struct, frozen=True):
     removed: tuple[str, ...]
 
 
-def release_id(assets: dict[str, Asset]) -> str:
+def release_id(assets: dict[str, Asset], prefixes: tuple[str, ...]) -> str:
     """Digest what the URLs answer, content-codings aside: another build of zlib must not make another release."""
     told = [
         (path, a.url, a.type, a.sha256, a.immutable, [(r.url, r.type, r.sha256, r.negotiated) for r in a.renditions])
         for path, a in sorted(assets.items())
     ]
-    return Digest.of(msgspec.json.encode(told, enc_hook=str)).tag
+    return Digest.of(msgspec.json.encode((prefixes, told), enc_hook=str)).tag
 
 
 def diff(old: Manifest | None, new: Manifest) -> Diff:
@@ -144,14 +148,25 @@ def load(file: Path) -> Manifest:
 
 
 def files(manifest: Manifest) -> dict[str, Encoding]:
-    """Every file below ``dist/public`` that the release's URLs are answered from, with its size and SHA-256."""
+    """Every file below ``dist/public`` that the release's URLs are answered from, with its size and SHA-256.
+
+    Raises ManifestError where a path could lead out of that folder: such a manifest is not ours.
+    """
     told: dict[str, Encoding] = {}
     for asset in manifest.assets.values():
         told[asset.stored] = Encoding(asset.size, asset.sha256)
         for coding, encoding in asset.encodings.items():
-            told[asset.stored + CODING_SUFFIXES[coding]] = encoding
+            if coding in CODING_SUFFIXES:
+                told[asset.stored + CODING_SUFFIXES[coding]] = encoding
         for rendition in asset.renditions:
             told[rendition.url] = Encoding(rendition.size, rendition.sha256)
+    try:
+        for path in told:
+            LogicalPath(path)
+    except ValueError as error:
+        raise ManifestError(
+            f"the manifest of release {manifest.release} names a file outside of dist: {error}"
+        ) from error
     return told
 
 
@@ -161,5 +176,10 @@ def plain_copies(manifest: Manifest) -> dict[str, str]:
         asset.url + suffix: asset.file + suffix
         for asset in manifest.assets.values()
         if asset.file
-        for suffix in ("", *(CODING_SUFFIXES[coding] for coding in asset.encodings))
+        for suffix in ("", *suffixes(asset))
     }
+
+
+def suffixes(asset: Asset) -> list[str]:
+    """The suffixes of an asset's encodings on disk; codings that this version does not know have none."""
+    return [CODING_SUFFIXES[coding] for coding in asset.encodings if coding in CODING_SUFFIXES]

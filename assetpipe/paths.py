@@ -12,6 +12,8 @@ from urllib.parse import quote, unquote
 TAG_LENGTH = 12
 # Most file systems hold names of 255 bytes; the longest suffix of a coding ("." and three letters) must still fit.
 NAME_MAX = 255 - len(".zst")
+# What follows the last dot is no suffix if it is longer than this: it leaves no room for a tag.
+_SUFFIX_MAX = 100
 # What a reference may keep unquoted in CSS (also in an unquoted url()), JavaScript and HTML alike.
 _UNQUOTED = "-._~!$*+,;=:@/"
 
@@ -84,6 +86,8 @@ class LogicalPath(str):
         A stem too long for a file name with its tag and a coding's suffix is cut: the tag still tells them apart.
         """
         stem, own_suffix = os.path.splitext(self.name)
+        if len(own_suffix.encode()) > _SUFFIX_MAX:
+            stem, own_suffix = self.name, ""
         ending = f".{tag}{own_suffix if suffix is None else suffix}"
         stem = stem.encode()[: max(1, NAME_MAX - len(ending.encode()))].decode(errors="ignore")
         return LogicalPath(f"{self.folder}{stem}{ending}")

@@ -17,6 +17,7 @@ To publish a release:
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import shutil
 import sys
@@ -30,8 +31,8 @@ from msgspec.structs import replace
 from assetpipe import locks
 from assetpipe import manifest as manifests
 from assetpipe.errors import ManifestError, PublishError
-from assetpipe.manifest import CODING_SUFFIXES, MANIFEST, PUBLIC, RELEASES, Encoding, Manifest
-from assetpipe.paths import Digest
+from assetpipe.manifest import CODING_SUFFIXES, MANIFEST, PUBLIC, RELEASES, Asset, Encoding, Manifest
+from assetpipe.paths import Digest, LogicalPath
 from assetpipe.progress import Observer, Silence
 
 if TYPE_CHECKING:
@@ -87,8 +88,13 @@ class _Publisher:
             for file in sorted((dist / RELEASES).glob("*.json"))
             if (release := _readable(file)) is not None
         }
+        # Whatever may have put files there: also what a killed publishing announced, or was about to replace.
+        self.traces = dict(self.known)
         if self.previous is not None:
-            self.known.setdefault(self.previous.release, self.previous)
+            self.traces[""] = self.previous
+            self.known[self.previous.release] = self.previous
+        self.copies = set().union(*(manifests.plain_copies(one) for one in self.traces.values()))
+        self.named = self.copies.union(*(manifests.files(one) for one in self.traces.values()))
 
     def publish(self, release: Manifest, files: Mapping[str, Blob], keep: int) -> tuple[Manifest, int]:
         """Steps 2 to 5: the release as it is stated, and how many files were written."""
@@ -96,7 +102,16 @@ class _Publisher:
         (self.dist / _TEMPORARY).mkdir(parents=True)
         release = replace(release, retained=self._retained(release, keep))
         release, missing = self._compare(release, files)
-        self._write(f"{RELEASES}/{release.release}.json", replace(release, retained=()).dump())
+        old = self.known.get(release.release)
+        if old is None or manifests.files(old) == manifests.files(release):
+            self._record(release.release, release)
+        else:
+            # The same answers in other codings: until this is the current release, the record that its URLs are
+            # answered by stays; the files of both are named by records that are pruned with what they alone name.
+            for one in (old, release):
+                name = f"{release.release}.{Digest.of(one.dump()).tag}"
+                self._record(name, one)
+                self.traces[name] = one
         self.observer.begin("publishing", len(missing))
         for path in missing:
             self._write(PUBLIC + path, files[path].read())
@@ -110,15 +125,23 @@ class _Publisher:
 
     def finish(self, release: Manifest) -> tuple[int, int]:
         """Step 6: how many copies were written, and how many files pruned."""
-        copied = sum(self._copy(plain, file) for plain, file in manifests.plain_copies(release).items())
+        self._record(release.release, release)
+        copied = sum(self._copy(asset) for asset in release.assets.values() if asset.file)
         pruned = self._prune(release)
         shutil.rmtree(self.dist / _TEMPORARY, ignore_errors=True)
         return copied, pruned
 
+    def _record(self, name: str, release: Manifest) -> None:
+        self._write(f"{RELEASES}/{name}.json", replace(release, retained=()).dump())
+
     def _retained(self, release: Manifest, keep: int) -> tuple[str, ...]:
-        if self.previous is None:
-            return ()
-        before = (self.previous.release, *self.previous.retained)
+        if self.previous is not None:
+            before = [self.previous.release, *self.previous.retained]
+        else:
+            # The manifest is lost or damaged: the newest of the releases that are still told of.
+            files = [file for file in (self.dist / RELEASES).glob("*.json") if file.stem in self.known]
+            before = [file.stem for file in sorted(files, key=lambda file: (-file.stat().st_mtime_ns, file.stem))]
+            before = [identity for identity in before if self.known[identity].release == identity]
         return tuple(i for i in before if i != release.release and i in self.known)[: keep - 1]
 
     def _compare(self, release: Manifest, files: Mapping[str, Blob]) -> tuple[Manifest, list[str]]:
@@ -129,8 +152,6 @@ class _Publisher:
         stated: dict[str, Encoding] = {}
         for other in kept:
             stated.update(manifests.files(other))
-        named = set(stated).union(*(manifests.files(other) for other in self.known.values()))
-        named.update(*(manifests.plain_copies(other) for other in self.known.values()))
         missing = []
         adopted: dict[str, Encoding] = {}
         codings = {a.stored + CODING_SUFFIXES[c] for a in release.assets.values() for c in a.encodings}
@@ -143,21 +164,25 @@ class _Publisher:
                 continue
             elif held is not None and on_disk == held:
                 if path not in codings:
-                    raise PublishError(
-                        f"{path}: its bytes have changed, but `tagged` says that they never do, and a kept release "
-                        "still answers with the old ones. Take its pattern out of `tagged`, or rename the file."
-                    )
+                    self._refuse_change(path)
                 adopted[path] = held
-            elif path in named:
+            elif path in self.named:
                 missing.append(path)
             else:
                 self._refuse(path)
-        for plain in manifests.plain_copies(release):
-            if plain not in named and (self.public / plain[1:]).exists():
-                same = (self.public / plain[1:]).read_bytes() == files[manifests.plain_copies(release)[plain]].read()
-                if not same:
-                    self._refuse(plain)
+        for plain, file in manifests.plain_copies(release).items():
+            theirs = self.public / plain[1:]
+            if any(plain in manifests.files(self.known[i]) for i in release.retained):
+                self._refuse_change(plain)
+            if plain not in self.named and theirs.exists() and theirs.read_bytes() != files[file].read():
+                self._refuse(plain)
         return _with_encodings(release, adopted), missing
+
+    def _refuse_change(self, path: str) -> None:
+        raise PublishError(
+            f"{path}: its bytes change, but a kept release has promised, by `tagged`, that they never do. "
+            "Rename the file, or build with its old bytes until that release is no longer kept."
+        )
 
     def _refuse(self, path: str) -> None:
         raise PublishError(
@@ -187,27 +212,42 @@ class _Publisher:
         Path(temporary).chmod(0o644)
         Path(temporary).replace(target)
 
-    def _copy(self, plain: str, file: str) -> bool:
-        """Bring the copy under a plain name up to date; where a file name has no room for a coding, there is none."""
-        data = (self.public / file[1:]).read_bytes()
-        target = self.public / plain[1:]
+    def _copy(self, asset: Asset) -> int:
+        """Bring the copies under a plain name up to date; the number written.
+
+        Encodings of other bytes go first, so that whatever other server looks, and whenever we are killed, no encoding
+        is there that is not the file's. Where a file name has no room for a coding's suffix, there is no such copy.
+        """
+        wanted = {suffix: self._bytes(asset.file + suffix) for suffix in ("", *manifests.suffixes(asset))}
+        there = {suffix: self._bytes(asset.url + suffix) for suffix in ("", *CODING_SUFFIXES.values())}
+        for suffix in CODING_SUFFIXES.values():
+            stale = there[suffix] is not None and there[suffix] != wanted.get(suffix)
+            if stale and asset.url + suffix in self.copies:
+                (self.public / f"{asset.url}{suffix}"[1:]).unlink()
+        written = 0
+        for suffix, data in wanted.items():
+            fits = len(LogicalPath(asset.url + suffix).name.encode()) <= 255
+            if data is not None and data != there[suffix] and fits:
+                self._write(f"{PUBLIC}{asset.url}{suffix}", data)
+                written += 1
+        return written
+
+    def _bytes(self, path: str) -> bytes | None:
         try:
-            if target.is_file() and target.read_bytes() == data:
-                return False
-            self._write(PUBLIC + plain, data)
+            return (self.public / path[1:]).read_bytes()
+        except FileNotFoundError:
+            return None
         except OSError as error:
-            if len(target.name.encode()) > 255:
-                return False
-            raise error from None
-        return True
+            if error.errno == errno.ENAMETOOLONG:
+                return None
+            raise
 
     def _prune(self, release: Manifest) -> int:
         kept = [release, *(self.known[i] for i in release.retained)]
         keep = set().union(*(manifests.files(one) for one in kept), manifests.plain_copies(release))
         pruned = 0
-        for identity, old in self.known.items():
-            if identity == release.release or identity in release.retained:
-                continue
+        for identity, old in self.traces.items():
+            # Kept releases, too: the copies under plain names are the current release's alone.
             for path in {**manifests.files(old), **manifests.plain_copies(old)}:
                 if path not in keep:
                     file = self.public / path[1:]
@@ -215,7 +255,8 @@ class _Publisher:
                         file.unlink()
                         pruned += 1
                     self._remove_empty(file.parent)
-            (self.dist / RELEASES / f"{identity}.json").unlink(missing_ok=True)
+            if identity and identity != release.release and identity not in release.retained:
+                (self.dist / RELEASES / f"{identity}.json").unlink(missing_ok=True)
         return pruned
 
     def _remove_empty(self, folder: Path) -> None:
@@ -243,11 +284,13 @@ def _with_encodings(release: Manifest, adopted: Mapping[str, Encoding]) -> Manif
 
 
 def _readable(file: Path) -> Manifest | None:
-    """A manifest of dist, or None: publishing mends what is damaged or missing."""
+    """A manifest of dist, or None where it is none of ours: publishing mends what is damaged or missing."""
     try:
-        return manifests.load(file)
+        release = manifests.load(file)
+        manifests.files(release)
     except ManifestError:
         return None
+    return release
 
 
 def _sync(folder: Path) -> None:

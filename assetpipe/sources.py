@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from assetpipe.errors import Problem, Severity, SourceError
+from assetpipe.errors import ConfigError, Problem, Severity, SourceError
 from assetpipe.paths import LogicalPath
 
 if TYPE_CHECKING:
@@ -67,15 +67,33 @@ def find(config: Config) -> Walk:
                 )
             )
             continue
+        if rules.is_ours(os.path.realpath(root.folder)):
+            walk.problems.append(
+                Problem(
+                    kind="root-in-dist",
+                    severity=Severity.ERROR,
+                    text=f"the root of {root.prefix} lies where releases or results are written: "
+                    f"{rules.shown(str(root.folder))}",
+                    hint="Publish elsewhere: [tool.assetpipe] dist = …, or --dist DIR.",
+                )
+            )
+            continue
         for source in _walk_root(root, rules, walk.problems):
             other = walk.sources.get(source.path)
             if other is None:
                 walk.sources[source.path] = source
                 origin[source.path] = root
-            elif not os.path.samefile(other.file, source.file):
+            elif not _is_same(other.file, source.file):
                 walk.problems.append(_clash(source, other, same_prefix=origin[source.path].prefix == root.prefix))
     walk.problems.extend(_case_clashes(walk.sources))
     return walk
+
+
+def _is_same(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(one, other)
+    except OSError:  # whichever has vanished is told when it is read
+        return False
 
 
 def read(source: Source) -> bytes:
@@ -110,13 +128,22 @@ class _Rules:
     def shown(self, file: str) -> str:
         """The path as a person would type it in the project's folder."""
         relative = os.path.relpath(file, self._base)
-        return file if relative.startswith("..") else relative
+        shown = file if relative.startswith("..") else relative
+        # Names that are not UTF-8 are shown as well as may be: neither a terminal nor JSON takes them as they are.
+        return shown.encode(errors="surrogateescape").decode(errors="replace")
 
-    def ignores(self, relative: str) -> bool:
+    def ignores_file(self, relative: str) -> bool:
         return self._ignore is not None and self._ignore.match_file(relative)
 
+    def ignores_folder(self, relative: str) -> bool:
+        """Whether the last pattern that matches the folder itself ignores it, as git decides whether to go in."""
+        for pattern in reversed(self._ignore.patterns if self._ignore is not None else ()):
+            if pattern.include is not None and pattern.match_file(relative + "/") is not None:
+                return pattern.include
+        return False
+
     def is_ours(self, real: str) -> bool:
-        return real in self._never
+        return real in self._never or any(real.startswith(folder + os.sep) for folder in self._never)
 
     def naming(self, relative: str) -> Naming:
         if self._plain is not None and self._plain.match_file(relative):
@@ -132,7 +159,10 @@ def _patterns(lines: tuple[str, ...]) -> pathspec.GitIgnoreSpec | None:
     # Imported where it is needed: most projects have no patterns.
     from pathspec import GitIgnoreSpec
 
-    return GitIgnoreSpec.from_lines(lines)
+    try:
+        return GitIgnoreSpec.from_lines(lines)
+    except ValueError as error:
+        raise ConfigError(f"a pattern of `ignore`, `plain` or `tagged` is none of gitignore's: {error}") from error
 
 
 def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[Source]:
@@ -155,15 +185,16 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
             relative = prefix + name
             try:
                 real: str | None = os.path.join(real_folder, name)
-                if entry.is_symlink() and not rules.ignores(relative) and not rules.ignores(relative + "/"):
+                # Both spellings: "/*" with "!/css/" ignores the link "css" but not the folder "css/" that it leads to.
+                if entry.is_symlink() and not (rules.ignores_file(relative) and rules.ignores_folder(relative)):
                     real = _link_target(entry.path, top, inside, rules, problems)
                 if real is None or rules.is_ours(real):
                     continue
                 if entry.is_dir():
-                    if not rules.ignores(relative + "/"):
+                    if not rules.ignores_folder(relative):
                         folders.append((entry.path, relative + "/", real, inside | {real}))
                     continue
-                if rules.ignores(relative):
+                if rules.ignores_file(relative):
                     continue
                 found = entry.stat()
             except OSError as error:
@@ -175,7 +206,7 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
                 )
                 continue
             try:
-                name.encode()
+                relative.encode()
                 path = LogicalPath(root.prefix + relative)
             except ValueError:
                 problems.append(
@@ -183,7 +214,7 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
                         kind="bad-name",
                         severity=Severity.ERROR,
                         text="the name is not valid UTF-8, so no URL can spell it",
-                        file=rules.shown(entry.path).encode(errors="surrogateescape").decode(errors="replace"),
+                        file=rules.shown(entry.path),
                         hint="Rename the file.",
                     )
                 )

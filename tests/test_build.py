@@ -37,7 +37,7 @@ def test_a_build_is_a_value_and_publishes_nothing(project: Project) -> None:
     assert asset.type == "text/css; charset=utf-8"
     assert set(asset.encodings) == {"br", "gzip"}
     assert set(built.files) == {asset.url, f"{asset.url}.br", f"{asset.url}.gz"}
-    assert built.files[asset.url].read() == b"a{color :red}" * 30
+    assert built.files[asset.url].read() == b"a{color : red}" * 30
 
 
 def test_images_get_a_negotiated_rendition_that_their_name_covers(project: Project) -> None:
@@ -70,7 +70,7 @@ def test_a_plain_file_keeps_its_url_and_a_tagged_one_is_immutable(project: Proje
     assert (kept.url, kept.immutable) == ("/static/x-12345678.js", True)
     name = assets["/static/a.js"].url.rpartition("/")[2]
     assert (project.dist / "public/static/sw.js").read_text() == f"import'./{name}'"
-    assert (project.dist / "public/static/x-12345678.js").read_text() == f"import'./{name}'"
+    assert (project.dist / "public/static/x-12345678.js").read_text() == "import './a.js'"
 
 
 def test_minified_files_and_files_with_a_source_map_are_left_alone(project: Project) -> None:
@@ -81,6 +81,51 @@ def test_minified_files_and_files_with_a_source_map_are_left_alone(project: Proj
     assert project.public("/static/b.js").startswith(b"a  =  1\n")
     assert project.public("/static/c.js").startswith(b"a=1\n")
     assert built.manifest.assets["/static/b.js"].refs == ("/static/b.js.map",)
+
+
+@pytest.mark.parametrize("name", ["a.js", "a.css"])
+def test_text_of_another_encoding_is_published_as_it_is(project: Project, name: str) -> None:
+    text = 'var s = "\u2020";  var t = 1;\n'.encode("utf-16")
+    project.write({name: text})
+    built = project.publish()
+    assert project.public(f"/static/{name}") == text
+    assert [kind for kind, _, _ in kinds(project.build())] == ["not-utf8"]
+    assert built.manifest.assets[f"/static/{name}"].size == len(text)
+
+
+def test_a_file_that_another_bundler_named_keeps_its_bytes_whatever_it_refers_to(project: Project) -> None:
+    css = "a { background: url(../logo.svg) }"
+    project.configure(tagged=("assets/*-????????.*",))
+    for logo in ("<svg/>", "<svg></svg>"):
+        project.write({"assets/i-abcd1234.css": css, "logo.svg": logo})
+        project.publish()
+        assert project.public("/static/assets/i-abcd1234.css").decode() == css
+
+
+def test_how_formats_and_widths_are_listed_changes_no_name(project: Project) -> None:
+    project.write({"p.jpg": pictures.jpeg()})
+    project.configure(images=Images(formats=("webp", "avif"), widths=(100, 200)))
+    first = project.build().manifest
+    project.configure(images=Images(formats=("avif", "webp", "avif"), widths=(200, 100, 200)))
+    assert project.build().manifest == first
+
+
+def test_two_outputs_at_the_name_of_a_plain_copy_are_an_error(project: Project) -> None:
+    project.configure(plain=("s.js",), tagged=("s.js.gz",))
+    project.write({"s.js": "let a=1;" * 40, "s.js.gz": "mine"})
+    assert [kind for kind, _, _ in kinds(project.build())] == ["two-outputs"]
+
+
+def test_a_tagged_file_with_a_name_of_255_bytes_is_published(project: Project) -> None:
+    name = "x" * 251 + ".css"
+    project.configure(tagged=("*.css",))
+    project.write({name: CSS})
+    project.publish()
+    assert verify(project.dist).faults == ()
+
+
+def test_nothing_to_build_is_said(project: Project) -> None:
+    assert kinds(project.build()) == [("empty", "", Severity.NOTE)]
 
 
 def test_minifying_can_be_switched_off(project: Project) -> None:
@@ -199,6 +244,7 @@ NAMES = [
     "new\nline.css",
     "x" * 251 + ".css",
     "猫" * 83 + ".css",
+    "k." + "c" * 253,
 ]
 
 

@@ -44,7 +44,7 @@ def test_build_publishes_and_says_what_it_did(project: Project, run: Command) ->
     assert "3 files, " in done.out
     for row in ("br ", "gzip ", "webp "):
         assert any(line.strip().startswith(row) and "% smaller" in line for line in done.out.splitlines())
-    assert run("verify").out == "All 6 files are as they should be (releases kept: 1).\n"
+    assert run("verify").out == "All is as it should be. Files: 6. Releases kept: 1.\n"
 
 
 def test_the_summary_says_what_is_new_since_the_last_release(project: Project, run: Command) -> None:
@@ -81,7 +81,7 @@ def test_a_build_with_errors_publishes_nothing_and_exits_with_1(project: Project
     done = run("build", "--strict")
     assert done.code == 1
     assert "error: a reference to nothing" in done.err
-    assert "Nothing was published; the release before is as it was." in done.err
+    assert "Nothing was published. The release before is as it was." in done.err
     assert done.out == ""
     told = run("build", "--strict", "--json")
     assert (told.code, told.json["published"], told.json["problems"][0]["severity"]) == (1, False, "error")

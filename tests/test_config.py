@@ -82,6 +82,8 @@ def test_a_pyproject_without_our_table_is_passed_by(tmp_path: Path) -> None:
         ("keep.releases = 0", ["keep.releases: "]),
         ("roots = {static = 'static'}", ['"static" must begin and end with one slash', '"/static/"']),
         ("roots = {'/s' = 's'}", ['Write "/s/"']),
+        ("roots = {'/a/../b/' = 's'}", ["has a segment that no URL path keeps"]),
+        ('dist = "a\\u0000b"', ["NUL"]),
         ("dist = @", ["not a TOML file", "line 2"]),
     ],
 )
@@ -93,6 +95,17 @@ def test_what_is_wrong_is_named_with_file_key_and_nearest_right_name(
     assert str(error.value).startswith(f"{tmp_path / 'pyproject.toml'}: ")
     for part in told:
         assert part in str(error.value)
+
+
+def test_the_project_s_own_package_is_found_without_being_imported(tmp_path: Path) -> None:
+    write(tmp_path, {"shop/__init__.py": "raise RuntimeError", "shop/sub/static/a.css": ""})
+    (root,) = configured(tmp_path, "roots = {'/s/' = 'shop.sub:static'}").folders()
+    assert root.folder == tmp_path / "shop" / "sub" / "static"
+
+
+def test_a_folder_with_a_colon_is_no_package(tmp_path: Path) -> None:
+    (root,) = configured(tmp_path, "roots = {'/s/' = 'a/c:d'}").folders()
+    assert root.folder == tmp_path / "a" / "c:d"
 
 
 def test_a_package_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ HOMES = {
     "werkzeug": {"serve/extension.py"},
     "click": {"cli/"},
     "watchdog": {"watch.py"},
-    "PIL": {"transforms/images.py", "build.py"},
+    "PIL": {"transforms/images.py"},
     "brotli": {"transforms/encodings.py"},
     "pathspec": {"sources.py"},
 }

@@ -33,6 +33,8 @@ def text(draft: Draft) -> str:
         ("import $ä from './a.js'", ["./a.js"]),
         ("import/**/a/**/from/**/'./a.js'", ["./a.js"]),
         ("import {'a b' as c} from './a.js'", ["./a.js"]),
+        ("import { a, /** {b} */ c } from './a.js'", ["./a.js"]),
+        ("export { a as '}' /* } */ } from './a.js'", ["./a.js"]),
         ("export * from './a.js'", ["./a.js"]),
         ("export * as a from './a.js'", ["./a.js"]),
         ("export {a, b as default} from './a.js'", ["./a.js"]),
@@ -123,6 +125,9 @@ def test_what_imports_no_file_of_ours_stays(source: str) -> None:
         ("typeof  x in y", "typeof x in y"),
         ("a = b\n(c)", "a=b\n(c)"),
         ("a\n++\nb", "a\n++\nb"),
+        ("a<! --b", "a<! --b"),
+        ("x = 1. in y", "x=1. in y"),
+        ("[.../r  s/]", "[.../r  s/]"),
     ],
 )
 def test_minifying_leaves_out_what_the_tree_does_not_hold(source: str, minified: str) -> None:
@@ -140,6 +145,10 @@ def test_minifying_leaves_out_what_the_tree_does_not_hold(source: str, minified:
         "a\n-->  b",
         "a  \u2028  b",
         "a = /b  ",
+        "x = function () {} / 2 + '/  // '",
+        "c ? y : {} / 2",
+        "of = 1; of / 2",
+        "a  \n/* never closed",
     ],
 )
 def test_what_does_not_tokenize_or_is_odd_is_not_minified(source: str) -> None:

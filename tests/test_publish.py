@@ -151,9 +151,92 @@ def test_bytes_that_change_under_a_name_that_promised_not_to_are_refused(project
     project.publish()
     before = project.snapshot()
     project.write({"x-1.txt": "2"})
-    with pytest.raises(PublishError, match=r"/static/x-1\.txt: its bytes have changed, but `tagged` says"):
+    with pytest.raises(PublishError, match=r"/static/x-1\.txt: its bytes change, but a kept release has promised"):
         project.publish()
     assert project.snapshot() == before
+    project.configure(tagged=(), plain=("x-1.txt",))
+    with pytest.raises(PublishError, match="its bytes change"):
+        project.publish()
+    assert {path: data for path, data in project.snapshot().items() if path in before} == before
+
+
+def test_other_codings_make_the_same_release_and_leave_no_file_behind(project: Project) -> None:
+    """The copies of a plain file are the ones that would lie: an old ``.gz`` beside a new file."""
+    project.configure(plain=("robots.txt",), keep=Keep(releases=1))
+    project.write({"robots.txt": "x y\n" * 200, "a.css": CSS})
+    ids = set()
+    for codings in (("gzip",), ("br",), ("gzip", "zstd")):
+        project.configure(compress=Compress(encodings=codings))
+        ids.add(project.publish().manifest.release)
+        suffixes = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+        found = {Path(name).suffix for name in project.snapshot() if name.startswith("public/")}
+        assert found == {".css", ".txt", *(suffixes[coding] for coding in codings)}
+        assert verify(project.dist).faults == ()
+    assert len(ids) == 1
+    assert releases(project) == sorted(ids)
+    project.write({"robots.txt": "z y\n" * 300})
+    project.configure(compress=Compress(encodings=("br",)))
+    project.publish()
+    assert not (project.dist / "public/static/robots.txt.gz").exists()
+
+
+def test_copies_that_the_current_release_has_not_are_gone_though_older_releases_stay(project: Project) -> None:
+    project.configure(plain=("robots.txt",))
+    project.write({"robots.txt": "Disallow: /a\n" * 200, "a.css": CSS})
+    project.publish()
+    project.write({"robots.txt": "Allow: /\n"})
+    project.publish()
+    copies = sorted(file.name for file in (project.dist / "public/static").glob("robots.txt*"))
+    assert copies == ["robots.txt"]
+    (project.folder / "static/robots.txt").unlink()
+    project.publish()
+    assert not (project.dist / "public/static/robots.txt").exists()
+    assert verify(project.dist).faults == ()
+
+
+def test_another_prefix_is_another_release(project: Project) -> None:
+    project.write({"a.css": CSS})
+    first = project.publish().manifest
+    (project.folder / "empty").mkdir()
+    project.configure(roots={"/static/": "static", "/api/": "empty"})
+    assert project.publish().manifest.release != first.release
+
+
+def test_a_lost_manifest_ends_no_kept_release(project: Project) -> None:
+    ids = []
+    for n in range(3):
+        project.write({"a.txt": str(n)})
+        ids.append(project.publish().manifest.release)
+        time.sleep(0.01)
+    (project.dist / "manifest.json").write_text("{")
+    project.write({"a.txt": "4"})
+    assert project.publish().manifest.retained == (ids[2], ids[1])
+    assert verify(project.dist).faults == ()
+
+
+@pytest.mark.parametrize("path", ["../../victim.txt", "/../victim.txt", "/static/../../../victim.txt"])
+def test_a_manifest_written_by_hand_reaches_no_file_outside(project: Project, path: str) -> None:
+    import json
+
+    project.configure(keep=Keep(releases=1))
+    project.write({"a.txt": "1"})
+    project.publish()
+    (file,) = (project.dist / "releases").iterdir()
+    told = json.loads(file.read_text())
+    told["assets"]["/static/a.txt"]["url"] = path
+    told["release"] = path
+    victims = [project.folder / "victim.txt", project.dist / "victim.txt", project.folder.parent / "victim.txt"]
+    for victim in victims:
+        victim.write_text("x")
+        victim.with_suffix(".txt.json").write_text("x")
+    (project.dist / "releases" / "0.json").write_text(json.dumps(told))
+    told["release"] = "0"
+    (project.dist / "releases" / "1.json").write_text(json.dumps(told))
+    project.write({"a.txt": "2"})
+    project.publish()
+    assert verify(project.dist).faults == ()
+    for victim in victims:
+        assert victim.read_text() == victim.with_suffix(".txt.json").read_text() == "x"
 
 
 def test_another_codec_makes_no_other_release_and_the_kept_encodings_stay_right(

@@ -69,7 +69,7 @@ def photo(path: str, data: bytes, webp: bytes) -> Asset:
 
 
 def release(assets: dict[str, Asset], prefixes: tuple[str, ...] = ("/static/",)) -> Manifest:
-    return Manifest(format=1, release=release_id(assets), prefixes=prefixes, assets=assets)
+    return Manifest(format=1, release=release_id(assets, prefixes), prefixes=prefixes, assets=assets)
 
 
 ASSETS = {

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from assetpipe.errors import Severity
+from assetpipe.errors import ConfigError, Severity
 from assetpipe.sources import Walk, find
 from tests.conftest import Project, write
 
@@ -30,6 +30,36 @@ def test_ignore_rules_are_those_of_gitignore(project: Project) -> None:
     )
     project.configure(ignore=("*.psd", "!keep.psd", "drafts/", "/top"))
     assert paths(find(project.config)) == ["/static/b/top", "/static/keep.psd"]
+
+
+def test_an_allow_list_goes_into_folders_as_git_does(project: Project) -> None:
+    project.write({"a.css": "", "a.txt": "", "o/b.css": "", "o/b.txt": "", "o/p/c.css": ""})
+    project.configure(ignore=("*", "!*/", "!*.css"))
+    assert paths(find(project.config)) == ["/static/a.css", "/static/o/b.css", "/static/o/p/c.css"]
+
+
+def test_a_pattern_that_spares_a_folder_does_not_let_a_link_out(project: Project) -> None:
+    write(project.folder / "outside", {"secret.css": ""})
+    (project.folder / "static/css").symlink_to(project.folder / "outside")
+    project.configure(ignore=("/*", "!/css/"))
+    walk = find(project.config)
+    assert (paths(walk), [kind for kind, _, _ in kinds(walk)]) == ([], ["link-out"])
+
+
+def test_a_pattern_that_is_none_is_an_error_of_the_configuration(project: Project) -> None:
+    project.configure(ignore=("!",))
+    with pytest.raises(ConfigError, match="none of gitignore's"):
+        find(project.config)
+
+
+def test_what_we_write_is_no_root_and_no_link_leads_there(project: Project) -> None:
+    project.write({"a.txt": ""})
+    project.configure(roots={"/static/": "static", "/x/": "dist/public"})
+    write(project.folder, {"dist/public/b.txt": "", "dist/public/c/d.txt": ""})
+    assert kinds(find(project.config)) == [("root-in-dist", "", Severity.ERROR)]
+    project.configure(roots={"/": "."})
+    (project.folder / "static/pub").symlink_to("../dist/public/c")
+    assert paths(find(project.config)) == ["/static/a.txt"]
 
 
 def test_dist_and_the_cache_are_never_sources(project: Project) -> None:
@@ -144,8 +174,16 @@ def test_a_name_that_is_not_utf8_is_an_error(project: Project) -> None:
             pass
     except OSError:
         pytest.skip("this file system takes no such name")
+    os.mkdir(os.fsencode(project.folder / "static") + b"/d\xff")
+    with open(os.fsencode(project.folder / "static") + b"/d\xff/x.txt", "wb"):
+        pass
+    os.symlink(b"nothing", os.fsencode(project.folder / "static") + b"/l\xff")
     walk = find(project.config)
-    assert kinds(walk) == [("bad-name", "static/a\ufffd.txt", Severity.ERROR)]
+    assert sorted(kinds(walk)) == [
+        ("bad-link", "static/l\ufffd", Severity.WARNING),
+        ("bad-name", "static/a\ufffd.txt", Severity.ERROR),
+        ("bad-name", "static/d\ufffd/x.txt", Severity.ERROR),
+    ]
 
 
 def test_naming_is_by_pattern(project: Project) -> None:

@@ -53,7 +53,7 @@ def build(source: Path | None, dist: Path | None, app: str | None, as_json: bool
         report.print_summary(told, diff, previous, shown, time.monotonic() - began)
         report.print_verdict(built.problems)
     else:
-        click.echo("Nothing was published; the release before is as it was.", err=True)
+        click.echo("Nothing was published." + (" The release before is as it was." if previous else ""), err=True)
     return 0 if published else context.FAILED
 
 

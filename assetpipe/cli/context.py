@@ -58,7 +58,11 @@ def find_config(source: Path | None, dist: Path | None, app: str | None) -> conf
 
     Raises ConfigError.
     """
-    config = _app_config(app) or configuration.load(Path.cwd())
+    try:
+        here = Path.cwd()
+    except OSError as error:
+        raise ConfigError("the working folder is gone. Change to one that exists.") from error
+    config = _app_config(app) or configuration.load(here)
     if source is not None:
         config = config.with_roots({"/static/": [source.absolute()]})
     if dist is not None:

@@ -37,7 +37,7 @@ def verify(dist: Path | None, app: str | None, as_json: bool) -> int:
     if as_json:
         click.echo(msgspec.json.encode(checked))
     elif not checked.faults:
-        click.echo(f"All {checked.files:,} files are as they should be (releases kept: {checked.releases}).")
+        click.echo(f"All is as it should be. Files: {checked.files:,}. Releases kept: {checked.releases}.")
     else:
-        click.echo(f"{len(checked.faults)} faults in {checked.files:,} files.", err=True)
-    return context.FAILED if checked.faults else 0
+        click.echo(f"Faults: {len(checked.faults)}. Files: {checked.files:,}.", err=True)
+    return context.FAILED if checked.failed else 0

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     from assetpipe.references.draft import Draft
 
-# Raised when a tokenizer's output changes for the same input, so that results kept by an older version are not used.
-VERSION = "1"
 _SCANNERS: dict[str, Callable[[bytes, bool], Draft]] = {
     ".css": css.scan,
     ".js": js.scan,

@@ -46,7 +46,7 @@ _BAD_URL_END = re.compile(rb"(?:[^)\\]++|\\.)*+\)?", re.DOTALL)
 _UNESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
 # Around these a blank means nothing, wherever they stand as punctuation.
 _TIGHT = frozenset(b"{};,")
-_COLON = ord(":")
+_ESCAPED = -2
 _SPACE = b" \t\n\r\f"
 
 
@@ -58,7 +58,7 @@ def scan(text: bytes, minify: bool) -> Draft:
     find = (_SCAN_ALL if minify else _SCAN).search
     end = len(text)
     position = 0
-    importing = verbatim = False
+    importing = verbatim = escaped = False
     while match := find(text, position):
         start = match.start()
         gap = text[position:start]
@@ -70,7 +70,7 @@ def scan(text: bytes, minify: bool) -> Draft:
         position = match.end()
         kind = match.lastgroup
         if kind == "blank":
-            before = gap[-1] if gap else (-1 if start == 0 else 0)
+            before = gap[-1] if gap else -1 if start == 0 else _ESCAPED if escaped else 0
             after = text[position] if position < end else -1
             _blank(writer, match, minify and not verbatim, before, after)
             continue
@@ -100,6 +100,7 @@ def scan(text: bytes, minify: bool) -> Draft:
             writer.keep(match[0])
             verbatim = verbatim or kind == "custom"
         importing = kind == "import"
+        escaped = kind == "escape"
     writer.keep(text[position:])
     return writer.draft()
 
@@ -133,7 +134,8 @@ def _refer_string(writer: Writer, text: bytes, start: int, end: int, kind: str) 
 def _blank(writer: Writer, match: re.Match[bytes], minify: bool, before: int, after: int) -> None:
     """Put out a run of blanks and comments that stands between the bytes ``before`` and ``after``.
 
-    ``before`` is 0 where the run follows a token whose last byte is no punctuation; either is -1 at the text's ends.
+    ``before`` is 0 where the run follows a token whose last byte is no punctuation, _ESCAPED where that is an escape;
+    either is -1 at the text's ends.
     """
     blank = match[0]
     if not minify:
@@ -142,12 +144,12 @@ def _blank(writer: Writer, match: re.Match[bytes], minify: bool, before: int, af
     if b"/*" in blank and is_kept(blank):
         _keep_comments(writer, match.start(), blank, squeeze=True)
         return
-    tight = before in _TIGHT or after in _TIGHT or -1 in (before, after)
-    # After a colon only where something follows: "--x: ;" and "--x:;" were not always the same.
-    if tight or (before == _COLON and after not in b";}"):
+    if before in _TIGHT or after in _TIGHT or -1 in (before, after):
         return
-    # Without a blank among them, comments separate tokens but are no combinator: "a/**/b" is not "a b".
-    writer.keep(b" " if _COMMENTS.sub(b"", blank) else b"/**/")
+    # Without a blank among them, comments separate tokens but are no combinator: "a/**/b" is not "a b". And behind an
+    # escape, a first blank would be part of it.
+    blanks = _COMMENTS.sub(b"", blank)
+    writer.keep(b"/**/ " if blanks and blank.startswith(b"/*") and before == _ESCAPED else b" " if blanks else b"/**/")
 
 
 def _keep_comments(writer: Writer, offset: int, blank: bytes, *, squeeze: bool) -> None:

@@ -40,7 +40,8 @@ _SCAN_ALL = re.compile(rb"(?P<blank>(?:" + _BLANKS + rb"|" + _COMMENT + rb")++)"
 
 _SPECIFIER = rb"(?P<specifier>" + _STRING + rb")"
 _FROM = rb"from" + _GAP + _SPECIFIER
-_BRACES = rb"\{[^{}]*+\}"
+# Comments and string names within may hold braces.
+_BRACES = rb"\{(?:[^{}/\"']++|" + _COMMENT + rb"|" + _STRING + rb")*+\}"
 # import "x" | import a, {b} from "x" | import * as a from "x" | import defer * as a from "x" …
 _IMPORT = re.compile(
     rb"import" + _GAP + rb"(?:" + _SPECIFIER + rb"|"
@@ -72,13 +73,15 @@ _DYNAMIC = re.compile(
 )  # fmt: skip
 _TEMPLATE = re.compile(rb"(?:[^`\\$]++|\\.|\$(?!\{))*+(`|\$\{)", re.DOTALL)
 _REGEX = re.compile(rb"/(?![*/])(?:[^\\/\[\n\r]++|\\[^\n\r]|\[(?:[^\]\\\n\r]++|\\[^\n\r])*+\])++/[\w$]*+")
-_WORD = re.compile(rb"(?<![\w$\x80-\xff])(\.?)([a-z]++)\Z")
+_WORD = re.compile(rb"(?<![\w$\x80-\xff])(#|(?<!\.\.)\.|)([a-z]++)\Z")
 _FOR = re.compile(rb"\bfor\s*+\Z")
 # After these words an expression begins, so a slash begins a regular expression.
 _BEFORE_EXPRESSION = frozenset(
     b"await break case continue default delete do else extends in instanceof".split()
     + b"new of return throw typeof void yield".split()
 )
+# Names in some places, operators in others.
+_AMBIGUOUS = frozenset((b"await", b"of", b"yield"))
 _BEFORE_HEAD = frozenset((b"if", b"while", b"for", b"with"))
 _COMMENTS = re.compile(_COMMENT, re.DOTALL)
 _UNTERMINATED = re.compile(rb"(?:" + _BLANKS + rb"|//[^\n\r]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+/\*", re.DOTALL)
@@ -100,7 +103,7 @@ _NO_NEWLINE_BEFORE = frozenset(b"});,]")
 # Beside these a blank separates nothing.
 _TIGHT = frozenset(b"{}()[];,:?=&|^~%\"'`")
 # Pairs that would grow together into another token: "+ +", "- -", "/ /" and "/ *" (comments), "<!--", "-->".
-_APART = frozenset((b"++", b"--", b"//", b"/*", b"<!", b"->"))
+_APART = frozenset((b"++", b"--", b"//", b"/*", b"<!", b"!-", b"->"))
 
 
 class _UnscannableError(Exception):
@@ -259,6 +262,9 @@ class _Scanner:
         return self._word() in (b"return", b"typeof", b"in", b"of", b"new", b"void", b"throw", b"yield", b"await")
 
     def _slash(self, start: int) -> None:
+        if (self.last == ord("}") and not self.solid) or self._word() in _AMBIGUOUS:
+            # Which it is depends on more than the token before: what brace that was, whether the word is a name.
+            self._broken()
         if self._slash_divides():
             self._mark(start, b"/")
             return
@@ -278,7 +284,7 @@ class _Scanner:
             return self._word() not in _BEFORE_EXPRESSION
         if self.last in b"+-":
             return self.text[self.last_end - 2 : self.last_end] in (b"++", b"--")
-        return self.last == ord(".")
+        return self.last == ord(".") and self.text[self.last_end - 3 : self.last_end] != b"..."
 
     def _template(self, start: int) -> None:
         kind = self.specifiers.pop(start, "")
@@ -359,7 +365,9 @@ class _Scanner:
         if before in _NAME_BYTES:
             apart = after in _NAME_BYTES or after == ord(".")
         elif before == ord("."):
-            apart = after in b".0123456789"
+            # "1. in x": a number may not touch a name.
+            number = self.text[self.last_end - 2 : self.last_end - 1].isdigit()
+            apart = after in b".0123456789" or (number and after in _NAME_BYTES)
         else:
             apart = bytes((before, after)) in _APART
         return b" " if apart else b""

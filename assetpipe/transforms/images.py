@@ -1,4 +1,4 @@
-"""Renditions of PNG and JPEG images. Pillow is imported with this module, so import it where there is work for it.
+"""Renditions of PNG and JPEG images. Pillow is imported where there is work for it: it takes its time.
 
 Each pitfall of Pillow that turns a picture wrong is met here: the EXIF orientation is applied, the colour profile kept,
 a transparent palette or colour key becomes an alpha channel. Pictures that WebP or AVIF cannot hold as they are (CMYK,
@@ -11,21 +11,20 @@ import io
 import warnings
 from typing import TYPE_CHECKING, Literal
 
+import PIL
 from msgspec import Struct
-from PIL import Image, ImageOps, UnidentifiedImageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from PIL import Image
+
 SUFFIXES = {"webp": ".webp", "avif": ".avif"}
-# What Pillow is asked for; with its version, all that the bytes depend on beside the picture.
-SETTINGS = "webp 80 method 4, lossless for png; avif 60 speed 6, one thread"
+# What Pillow is asked for; change this with it.
+_SETTINGS = "webp 80 method 4, lossless for png; avif 60 speed 6, one thread"
 MAX_PIXELS = 80_000_000
 _MAX_SIDE = 16_383  # of WebP (RFC 9649 section 2.7.1.1)
 _SOURCES = {"image/png": "PNG", "image/jpeg": "JPEG"}
-
-# Between Pillow's warning and its error lie pictures of a gigabyte: refuse them at the warning.
-warnings.simplefilter("error", Image.DecompressionBombWarning)
 
 
 class ImageError(Exception):
@@ -59,42 +58,64 @@ def render(data: bytes, media_type: str, formats: Sequence[str], widths: Sequenc
     Deterministic: the same bytes for the same input and version of Pillow. Raises ImageError for a picture that is
     damaged, or has more than MAX_PIXELS.
     """
+    from PIL import Image, ImageOps, UnidentifiedImageError
+
+    # Between Pillow's warning and its error lie pictures of a gigabyte: refuse them at the warning. Its others
+    # ("corrupt EXIF data") name no file and change no pixel.
+    warnings.filterwarnings("ignore", module="PIL")
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
     if not data:
         raise ImageError("broken-image", "the file is empty")
     try:
         with Image.open(io.BytesIO(data), formats=(_SOURCES[media_type],)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-            animated = getattr(image, "is_animated", False)
-            if animated or not _is_representable(image):
+            if getattr(image, "is_animated", False) or not _is_representable(image, data):
                 # Turned by a quarter, the picture is displayed with its sides swapped.
                 turned = image.getexif().get(0x0112, 1) >= 5
                 width, height = (image.height, image.width) if turned else image.size
                 return Renditions(width, height, ())
             profile = image.info.get("icc_profile")
             picture = _with_alpha(ImageOps.exif_transpose(image))
+            pictures = _pictures(picture, formats, widths, profile, lossless=media_type == "image/png")
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("huge-image", f"more pixels than are safe to decode: {error}") from error
     except UnidentifiedImageError as error:
         raise ImageError("broken-image", f"not a {_SOURCES[media_type]} file, whatever its name says") from error
-    except Exception as error:  # Pillow's decoders raise OSError, SyntaxError, ValueError, struct.error, EOFError …
+    except Exception as error:  # Pillow's codecs raise OSError, SyntaxError, ValueError, struct.error, EOFError …
         raise ImageError("broken-image", str(error) or type(error).__name__) from error
-    lossless = media_type == "image/png"
+    smaller = tuple(one for one in pictures if len(one.data) < len(data))
+    return Renditions(picture.width, picture.height, smaller)
+
+
+def version() -> str:
+    """Pillow's version and what is asked of it: with the picture and the options, all that the bytes depend on."""
+    return f"pillow {PIL.__version__}: {_SETTINGS}"
+
+
+def _pictures(
+    picture: Image.Image, formats: Sequence[str], widths: Sequence[int], profile: bytes | None, *, lossless: bool
+) -> list[Picture]:
+    from PIL import Image
+
     pictures = []
     for width in (picture.width, *sorted({w for w in widths if w < picture.width}, reverse=True)):
         height = max(1, round(picture.height * width / picture.width))
         if max(width, height) > _MAX_SIDE:
             continue
         sized = picture if width == picture.width else picture.resize((width, height), Image.Resampling.LANCZOS)
-        for name in formats:
-            encoded = _encode(sized, name, profile, lossless=lossless)
-            if len(encoded) < len(data):
-                pictures.append(Picture(name, encoded, width, height))
-    return Renditions(picture.width, picture.height, tuple(pictures))
+        pictures += [Picture(f, _encode(sized, f, profile, lossless=lossless), width, height) for f in formats]
+    return pictures
 
 
-def _is_representable(image: Image.Image) -> bool:
-    return image.mode in ("1", "L", "LA", "P", "PA", "RGB", "RGBA")
+def _is_representable(image: Image.Image, data: bytes) -> bool:
+    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
+        return False
+    # Pillow opens 16 bits a channel as 8; the depth is in the header (PNG section 11.2.1).
+    if image.format == "PNG" and data[24:25] == b"\x10":
+        return False
+    # A profile of greys says nothing of the three channels that the rendition would have (ICC.1 section 7.2.6).
+    return bytes(image.info.get("icc_profile") or b"")[16:20] != b"GRAY"
 
 
 def _with_alpha(image: Image.Image) -> Image.Image:
