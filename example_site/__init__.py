@@ -1,32 +1,32 @@
-"""A pottery's shop front: the example site of assetpipe."""
+"""The shop front of Noonmarl, a small pottery: the example site of assetpipe."""
 
 from __future__ import annotations
 
 from flask import Flask, abort, render_template
 
 from assetpipe import AssetPipe
-from example_site.catalogue import POTS, find
-from example_site.journal import journal
+from example_site import catalogue, journal
 
 
 def create_app() -> Flask:
-    """Make the app; ``flask --app example_site`` calls this."""
+    """Make the site; ``flask --app example_site run`` finds this by its name."""
     app = Flask(__name__)
     app.register_blueprint(AssetPipe())
-    app.register_blueprint(journal)
+    app.register_blueprint(journal.blueprint)
 
     @app.get("/")
     def home() -> str:
-        return render_template("home.html", pots=POTS)
+        return render_template("home.html", shelf=catalogue.SHELF, posts=journal.POSTS)
 
     @app.get("/pots/<slug>")
     def pot(slug: str) -> str:
-        found = find(slug) or abort(404)
-        others = [other for other in POTS if other is not found][:3]
-        return render_template("pot.html", pot=found, others=others)
+        found = catalogue.find(slug)
+        if found is None:
+            abort(404)
+        return render_template("pot.html", pot=found, beside=catalogue.beside(found))
 
     @app.errorhandler(404)
-    def not_found(_error: Exception) -> tuple[str, int]:
+    def missing(_error: Exception) -> tuple[str, int]:
         return render_template("404.html"), 404
 
     return app

@@ -206,7 +206,7 @@ class Pot:
     rings: float = 0.0  # how deep the throwing rings are
     handle: Sequence[Point] | None = None  # centre line of a handle: (distance from the axis, height)
     handle_turn: float = 0.0  # where the handle points, in radians from the viewer
-    handle_size: float = 0.07
+    handle_size: float = 0.075
     blocks: bool = True  # does it keep the light from other pots?
     seed: int = 1
     outline: list[Point] = field(init=False)
@@ -598,7 +598,7 @@ class Scene:
         lit = ImageChops.multiply(
             wall.point(lambda v: min(255, round(v * 1.10 + 10))), Image.new("RGB", self.full, (255, 246, 226))
         )
-        dim = ImageChops.multiply(wall, Image.new("RGB", self.full, (206, 200, 202)))
+        dim = ImageChops.multiply(wall, Image.new("RGB", self.full, (226, 220, 219)))
         return Image.composite(lit, dim, mask)
 
     def shadows(self) -> Image.Image:
@@ -825,7 +825,7 @@ class Scene:
             length = math.hypot(r1 - r0, y1 - y0) or 1.0
             normal_r, normal_y = (y1 - y0) / length, -(r1 - r0) / length
             along = k / max(1, len(line) - 1)
-            flare = 1.0 + 0.55 * smooth(0.16, 0.0, along) + 0.45 * smooth(0.84, 1.0, along)
+            flare = 1.0 + 0.70 * smooth(0.20, 0.0, along) + 0.45 * smooth(0.84, 1.0, along)
             row: list[tuple[Vec, Vec, tuple[float, float, float]]] = []
             for j in range(around + 1):
                 a = j / around * math.tau
@@ -1145,8 +1145,8 @@ def photograph(name: str) -> Image.Image:
             (0.0, 0.1, 0.0),
             4.1,
             ("f0d3bc", "c9987a"),
-            plaster("c8926f", "f7d5bc"),
-            "dfb294",
+            plaster("e0b092", "ffe8d6"),
+            "ecc8ae",
             back=-4.4,
             seed=14,
         ).render()
@@ -1245,12 +1245,17 @@ def photograph(name: str) -> Image.Image:
             (0.0, 3.9, 8.8),
             (0.1, 0.30, -0.2),
             3.5,
-            ("d9c2aa", "7d6657"),
-            plaster("8f7a68", "dcc9b4"),
-            "c0aa94",
+            ("efe2d2", "c4ad99"),
+            plaster("bfaa97", "f2e6d8"),
+            "d8c8b6",
             back=-2.7,
             seed=31,
         ).render()
+    if name == "wall":
+        return Scene(
+            (1400, 800), [], (0.0, 3.0, 10.0), (0.0, 4.2, 0.0), 3.2, ("f6e4cf", "d9bda4"),
+            plaster("d9bda4", "f6e4cf"), "e8d0b8", panes=True, seed=51,
+        ).render()  # fmt: skip
     raise SystemExit(f"no picture is called {name!r}")
 
 
@@ -1306,16 +1311,40 @@ def workshop_drawing() -> Image.Image:
     return picture.resize((720, 640), Image.Resampling.LANCZOS)
 
 
+def shards_drawing() -> Image.Image:
+    """Draw a bowl that has come in two, for the page that is not there."""
+    k = 4
+    side = (640 * k, 420 * k)
+    bowl = Image.new("RGBA", side, (*COBALT, 0))
+    flat_pot(ImageDraw.Draw(bowl), BOWL, (320 * k, 350 * k), 200 * k, (*COBALT, 255))
+    crack = [(322, 120), (296, 176), (338, 214), (300, 262), (332, 310), (312, 400)]
+    halves: list[Image.Image] = []
+    for edge in (0, 640):
+        keep = Image.new("L", side, 0)
+        outline = [(edge, 0), (322, 0), *crack, (312, 420), (edge, 420)]
+        ImageDraw.Draw(keep).polygon([(x * k, y * k) for x, y in outline], fill=255)
+        half = Image.new("RGBA", side, (*COBALT, 0))
+        half.paste(bowl, (0, 0), ImageChops.multiply(keep, bowl.getchannel("A")))
+        halves.append(half)
+    picture = Image.new("RGBA", side, (*COBALT, 0))
+    ImageDraw.Draw(picture).ellipse([226 * k, 24 * k, 414 * k, 212 * k], fill=(*YOLK, 255))
+    lean = Image.Resampling.BICUBIC
+    for half, angle, shift in ((halves[0], 7, -26), (halves[1], -9, 28)):
+        turned = half.rotate(angle, lean, center=(320 * k, 350 * k), translate=(shift * k, 0))
+        picture.alpha_composite(turned)
+    return picture.resize((640, 420), Image.Resampling.LANCZOS)
+
+
 def clay_texture() -> Image.Image:
     """Draw a small transparent tile of flecks that repeats as a background."""
     k, side = 4, 280
     picture = Image.new("RGBA", (side * k, side * k), (*INK, 0))
     draw = ImageDraw.Draw(picture)
     rng = Random(9)
-    for _ in range(120):
+    for _ in range(80):
         x, y, s = rng.uniform(4, side - 4) * k, rng.uniform(4, side - 4) * k, rng.choice((0.5, 0.6, 0.8, 1.1, 1.5)) * k
         shade = rng.choice(((255, 240, 220), (242, 187, 54), (214, 160, 140)))
-        draw.ellipse([x - s, y - s * 0.8, x + s, y + s * 0.8], fill=(*shade, rng.randint(40, 120)))
+        draw.ellipse([x - s, y - s * 0.8, x + s, y + s * 0.8], fill=(*shade, rng.randint(22, 72)))
     return picture.resize((side, side), Image.Resampling.LANCZOS)
 
 
@@ -1335,6 +1364,7 @@ def icon(side: int) -> Image.Image:
 
 PHOTOGRAPHS: dict[str, Path] = {
     "hero": IMAGES / "hero.jpg",
+    "wall": IMAGES / "wall.jpg",
     "kiln-shelf": JOURNAL / "kiln-shelf.jpg",
     **{
         name: IMAGES / f"{name}.jpg"
@@ -1363,6 +1393,7 @@ def main(names: Sequence[str]) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     if not names:
         workshop_drawing().save(IMAGES / "workshop.png", optimize=True)
+        shards_drawing().save(IMAGES / "shards.png", optimize=True)
         clay_texture().save(IMAGES / "flecks.png", optimize=True)
         for side in (32, 192, 512):
             icon(side).quantize(64).save(ICONS / f"icon-{side}.png", optimize=True)

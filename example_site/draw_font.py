@@ -187,6 +187,19 @@ Bearings = tuple[float, float]
 OVER = 0.012  # round letters reach past the lines
 
 
+Spine = list[tuple[float, float, float]]
+
+
+def turn(x: float, y: float, rx: float, ry: float, start: float, end: float) -> Spine:
+    """Return the spine of a bend: part of an ellipse, full at its sides and a hair above and below."""
+    count = max(3, round(abs(end - start) / 20))
+    spine: Spine = []
+    for k in range(count + 1):
+        a = math.radians(start + (end - start) * k / count)
+        spine.append((x + rx * math.cos(a), y + ry * math.sin(a), abs(math.cos(a)) ** 1.4))
+    return spine
+
+
 def upright(g: Letter, x: float, low: float = 0.0, high: float = 1.0) -> None:
     g.line((x, low), (x, high))
 
@@ -213,7 +226,7 @@ def letter_b(g: Letter) -> Bearings:
     bar(g, s / 2, 0.26, 1 - t / 2)
     bar(g, s / 2, 0.30, 0.53)
     bar(g, s / 2, 0.28, t / 2)
-    g.arc((0.26, 0.53 + (0.47 - t / 2) / 2 + t / 4), 0.25, (0.47 + t / 2) / 2, -90, 90)
+    g.arc((0.26, (1.53 - t / 2) / 2), 0.25, (0.47 + t / 2) / 2, -90, 90)
     g.arc((0.28, (0.53 + t / 2) / 2), 0.30, (0.53 + t / 2) / 2, -90, 90)
     g.width = 0.58
     return STRAIGHT, ROUND
@@ -252,8 +265,8 @@ def letter_f(g: Letter) -> Bearings:
 
 
 def letter_g(g: Letter) -> Bearings:
-    g.arc((0.5, 0.5), 0.5, 0.5 + OVER, 44, 310, (1.7, 1.0))
-    g.line((0.86 - g.s / 2, 0.085), (0.86 - g.s / 2, 0.47), g.s, (0.95, 1.2))
+    g.arc((0.5, 0.5), 0.5, 0.5 + OVER, 44, 312, (1.7, 1.0))
+    g.line((0.86 - g.s / 2, 0.125), (0.86 - g.s / 2, 0.47), g.s, (1.0, 1.0))
     g.line((0.62, 0.47 - g.t / 2), (0.86 + g.s * 0.1, 0.47 - g.t / 2), g.t, (1.2, 1.0), lean=True)
     g.width = 0.88
     return ROUND, 0.07
@@ -274,10 +287,12 @@ def letter_i(g: Letter) -> Bearings:
 
 
 def letter_j(g: Letter) -> Bearings:
-    g.line((0.36 - g.s / 2, 0.24), (0.36 - g.s / 2, 1), g.s, (0.98, 1.26))
-    g.arc((0.12, 0.26), 0.24, 0.26 + OVER, -110, 6, (1.6, 1.0))
+    x, low = 0.36 - g.s / 2, 0.25
+    bend = turn(x - 0.21, low, 0.21, low - g.t / 2 + OVER, 0, -112)
+    bend[-1] = (*bend[-1][:2], 0.9)
+    g.stroke([(x, 1.0, 1.5), (x, 0.75, 1.0), (x, 0.5, 0.9), (x, 0.36, 1.0), *bend])
     g.width = 0.36
-    return 0.0, STRAIGHT
+    return 0.02, STRAIGHT
 
 
 def letter_k(g: Letter) -> Bearings:
@@ -346,14 +361,12 @@ def letter_r(g: Letter) -> Bearings:
 
 def letter_s(g: Letter) -> Bearings:
     h = g.t / 2
-    g.stroke(
-        [
-            (0.445, 0.84, 1.1), (0.385, 0.945, 0.45), (0.27, 1.0 - h + OVER, 0.1), (0.135, 0.945, 0.5),
-            (0.078, 0.80, 0.95), (0.115, 0.665, 1.05), (0.245, 0.545, 1.1), (0.38, 0.425, 1.1), (0.448, 0.27, 0.98),
-            (0.40, 0.09, 0.55), (0.245, h - OVER, 0.1), (0.115, 0.055, 0.45), (0.03, 0.185, 1.2),
-        ]
-    )  # fmt: skip
-    g.width = 0.50
+    top = turn(0.262, 0.752, 0.182, 0.248 - h + OVER, 28, 205)
+    low = turn(0.240, 0.262, 0.202, 0.262 - h + OVER, 25, -152)
+    top[0] = (*top[0][:2], 1.3)
+    low[-1] = (*low[-1][:2], 1.4)
+    g.stroke([*top, (0.250, 0.520, 1.15), *low])
+    g.width = 0.49
     return 0.05, 0.055
 
 
@@ -365,15 +378,12 @@ def letter_t(g: Letter) -> Bearings:
 
 
 def letter_u(g: Letter) -> Bearings:
-    g.line((g.s / 2, 0.36), (g.s / 2, 1), g.s, (1.0, 1.26))
-    g.line((0.74 - g.t * 0.55, 0.36), (0.74 - g.t * 0.55, 1), g.t * 1.1, (1.0, 1.3))
-    g.stroke(
-        [
-            (g.s / 2, 0.42, 1.0), (g.s / 2, 0.33, 1.0), (0.10, 0.155, 0.8), (0.21, 0.045, 0.3),
-            (0.37, g.t / 2 - OVER, 0.0), (0.53, 0.045, 0.05), (0.655, 0.155, 0.15), (0.74 - g.t * 0.55, 0.33, 0.2),
-            (0.74 - g.t * 0.55, 0.42, 0.2),
-        ]
-    )  # fmt: skip
+    left, right, low = g.s / 2, 0.74 - g.t * 0.55, 0.36
+    bend = turn((left + right) / 2, low, (right - left) / 2, low - g.t / 2 + OVER, 180, 360)
+    thick = [(x, y, w if x < 0.37 else 0.12 * w) for x, y, w in bend]
+    down = [(left, 1.0, 1.6), (left, 0.75, 1.05), (left, 0.5, 0.95)]
+    up = [(right, 0.5, 0.1), (right, 0.75, 0.2), (right, 1.0, 0.6)]
+    g.stroke([*down, *thick, *up])
     g.width = 0.74
     return 0.095, 0.095
 
@@ -432,12 +442,9 @@ def digit_1(g: Letter) -> Bearings:
 
 def digit_2(g: Letter) -> Bearings:
     h = g.t / 2
-    g.stroke(
-        [
-            (0.04, 0.78, 1.1), (0.10, 0.92, 0.4), (0.25, 1 - h + OVER, 0.05), (0.40, 0.945, 0.45), (0.475, 0.79, 1.0),
-            (0.44, 0.60, 1.0), (0.31, 0.38, 0.7), (0.15, 0.17, 0.4), (0.045, h, 0.2),
-        ]
-    )  # fmt: skip
+    top = turn(0.255, 0.735, 0.205, 0.265 - h + OVER, 160, -28)
+    top[0] = (*top[0][:2], 1.3)
+    g.stroke([*top, (0.32, 0.40, 0.85), (0.19, 0.20, 0.55), (0.06, h, 0.3)])
     arm(g, 0.03, 0.56, h)
     g.width = 0.56
     return 0.06, 0.05
@@ -445,19 +452,12 @@ def digit_2(g: Letter) -> Bearings:
 
 def digit_3(g: Letter) -> Bearings:
     h = g.t / 2
-    g.stroke(
-        [
-            (0.05, 0.83, 1.0), (0.11, 0.95, 0.3), (0.23, 1 - h + OVER, 0.05), (0.36, 0.94, 0.5), (0.415, 0.79, 0.95),
-            (0.36, 0.64, 0.5), (0.19, 0.555, 0.05),
-        ]
-    )  # fmt: skip
-    g.stroke(
-        [
-            (0.19, 0.555, 0.05), (0.36, 0.51, 0.35), (0.46, 0.29, 1.0), (0.39, 0.08, 0.5), (0.22, h - OVER, 0.05),
-            (0.09, 0.05, 0.3), (0.015, 0.17, 1.0),
-        ]
-    )  # fmt: skip
-    g.width = 0.50
+    top = turn(0.215, 0.775, 0.185, 0.225 - h + OVER, 150, -75)
+    low = turn(0.210, 0.285, 0.230, 0.285 - h + OVER, 80, -150)
+    top[0], low[-1] = (*top[0][:2], 1.2), (*low[-1][:2], 1.3)
+    g.stroke([*top, (0.16, 0.555, 0.0)])
+    g.stroke([(0.16, 0.555, 0.0), *low])
+    g.width = 0.46
     return 0.05, ROUND
 
 
@@ -471,22 +471,22 @@ def digit_4(g: Letter) -> Bearings:
 
 def digit_5(g: Letter) -> Bearings:
     h = g.t / 2
-    g.line((0.115, 0.54), (0.135, 1), g.t, (1.0, 1.0))
-    arm(g, 0.10, 0.46, 1 - h)
-    g.stroke(
-        [
-            (0.112, 0.55, 0.1), (0.25, 0.61, 0.05), (0.41, 0.52, 0.6), (0.475, 0.31, 1.0), (0.41, 0.10, 0.5),
-            (0.24, h - OVER, 0.05), (0.10, 0.05, 0.3), (0.02, 0.16, 1.0),
-        ]
-    )  # fmt: skip
-    g.width = 0.52
+    g.line((0.105, 0.535), (0.135, 1), g.t, (1.0, 1.0))
+    arm(g, 0.115, 0.46, 1 - h)
+    low = turn(0.230, 0.315, 0.235, 0.315 - h + OVER, 122, -150)
+    low[0], low[-1] = (*low[0][:2], 0.1), (*low[-1][:2], 1.3)
+    g.stroke(low)
+    g.width = 0.49
     return 0.06, ROUND
 
 
 def six(g: Letter, flip: Callable[[float, float], Point]) -> None:
     centre = flip(0.30, 0.31)
     g.ring(centre, 0.30, 0.31 + OVER)
-    spine = [(0.035, 0.32, 0.9), (0.06, 0.55, 0.95), (0.16, 0.79, 0.7), (0.31, 0.935, 0.35), (0.48, 1.0, 0.15)]
+    spine = [
+        (g.s / 2, 0.31, 1.0), (g.s / 2 + 0.012, 0.45, 1.0), (0.11, 0.64, 0.85), (0.21, 0.815, 0.6), (0.34, 0.93, 0.4),
+        (0.47, 0.985, 0.3),
+    ]  # fmt: skip
     g.stroke([(*flip(x, y), w) for x, y, w in spine])
     g.width = 0.60
 
@@ -591,13 +591,10 @@ def exclamation(g: Letter) -> Bearings:
 def question(g: Letter) -> Bearings:
     r, h = dot_radius(g), g.t / 2
     g.disc((0.23, r - OVER), r)
-    g.stroke(
-        [
-            (0.03, 0.80, 1.1), (0.09, 0.94, 0.4), (0.22, 1 - h + OVER, 0.05), (0.36, 0.93, 0.5), (0.42, 0.77, 1.0),
-            (0.37, 0.60, 0.8), (0.27, 0.46, 0.6), (0.23, 0.27, 0.2),
-        ]
-    )  # fmt: skip
-    g.width = 0.46
+    top = turn(0.225, 0.775, 0.185, 0.225 - h + OVER, 160, -50)
+    top[0] = (*top[0][:2], 1.3)
+    g.stroke([*top, (0.245, 0.46, 0.5), (0.23, 0.27, 0.1)])
+    g.width = 0.44
     return 0.06, 0.06
 
 
@@ -609,15 +606,12 @@ def slash(g: Letter) -> Bearings:
 
 def pound(g: Letter) -> Bearings:
     h = g.t / 2
-    g.stroke(
-        [
-            (0.50, 0.82, 1.0), (0.44, 0.94, 0.4), (0.33, 1 - h + OVER, 0.05), (0.21, 0.92, 0.5), (0.165, 0.76, 0.95),
-            (0.20, 0.56, 1.0), (0.225, 0.36, 1.0), (0.17, 0.15, 0.6), (0.05, h, 0.1),
-        ]
-    )  # fmt: skip
-    arm(g, 0.03, 0.54, h)
-    bar(g, 0.06, 0.42, 0.49)
-    g.width = 0.55
+    top = turn(0.345, 0.775, 0.165, 0.225 - h + OVER, 25, 185)
+    top[0] = (*top[0][:2], 1.3)
+    g.stroke([*top, (0.20, 0.56, 1.0), (0.215, 0.34, 0.9), (0.17, 0.15, 0.5), (0.06, h, 0.1)])
+    arm(g, 0.03, 0.56, h)
+    bar(g, 0.06, 0.42, 0.47)
+    g.width = 0.56
     return 0.05, 0.05
 
 

@@ -1,24 +1,31 @@
-// The page's only script element. Everything else is imported, some of it only when it is needed.
-import { add, count } from "./basket.js";
-import { all, on, say } from "./dom.js";
+// The front door: wires the basket to the page and fetches the rest when it is wanted.
+import { count, subscribe } from "./basket.js";
+import { all, find } from "./dom.js";
+import { wireDrawer } from "./drawer.js";
 
-for (const place of all("[data-basket-count]")) {
-  place.textContent = count();
+// The number in the header follows the basket, in this tab and in the others.
+subscribe(() => {
+  for (const place of all("[data-basket-count]")) {
+    place.textContent = String(count());
+    place.classList.toggle("is-full", count() > 0);
+  }
+});
+
+wireDrawer();
+
+// A closer look at a picture: nobody pays for the module before the first click.
+for (const button of all("[data-lightbox]")) {
+  button.addEventListener("click", async () => {
+    const { open } = await import("./lightbox.js");
+    open(find("img", button));
+  });
 }
 
-on("click", "[data-add]", (button) => {
-  add(button.dataset.add);
-  for (const place of all("[data-basket-count]")) {
-    place.textContent = count();
-  }
-  say(`In the basket. That makes ${count()}.`);
-});
-
-on("click", "[data-lightbox]", async (button) => {
-  const { open } = await import("./lightbox.js");
-  open(button.querySelector("img"));
-});
-
-if (all("[data-reveal]").length > 0 && !matchMedia("(prefers-reduced-motion: reduce)").matches) {
-  import("./reveal.js").then(({ reveal }) => reveal(all("[data-reveal]")));
+// The sections settle as they scroll into view. Fetched once the page has nothing better to do.
+if (find("[data-reveal]")) {
+  const whenIdle = window.requestIdleCallback ?? ((work) => setTimeout(work, 200));
+  whenIdle(async () => {
+    const { reveal } = await import("./reveal.js");
+    reveal(all("[data-reveal]"));
+  });
 }

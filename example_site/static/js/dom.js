@@ -1,16 +1,21 @@
-// Three small words for what every page does.
+// Three small helpers, so that the other modules read like sentences.
 
-export const all = (selector) => [...document.querySelectorAll(selector)];
-
-export function on(type, selector, handle) {
-  document.addEventListener(type, (event) => {
-    const target = event.target.closest(selector);
-    if (target) handle(target, event);
-  });
+/** The first element that matches, or null. */
+export function find(selector, within = document) {
+  return within.querySelector(selector);
 }
 
-export function say(text) {
-  for (const place of all("[data-said]")) {
-    place.textContent = text;
+/** Every element that matches, as an array. */
+export function all(selector, within = document) {
+  return [...within.querySelectorAll(selector)];
+}
+
+/** A new element with attributes and children; strings become text. */
+export function make(name, attributes = {}, ...children) {
+  const element = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    element.setAttribute(key, value);
   }
+  element.append(...children);
+  return element;
 }

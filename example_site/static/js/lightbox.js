@@ -1,12 +1,10 @@
-// Loaded when a picture is clicked for the first time.
+// A picture on its own, as large as the window allows.
+import { make } from "./dom.js";
 
-export function open(picture) {
-  const dialog = document.createElement("dialog");
-  dialog.className = "lightbox";
-  const copy = new Image();
-  copy.src = picture.currentSrc;
-  copy.alt = picture.alt;
-  dialog.append(copy);
+/** Show the picture of an <img> in a dialog; a click or Escape puts it away. */
+export function open(image) {
+  const picture = make("img", { src: image.currentSrc || image.src, alt: image.alt, width: image.width, height: image.height });
+  const dialog = make("dialog", { class: "lightbox", "aria-label": image.alt }, picture);
   dialog.addEventListener("click", () => dialog.close());
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -1,22 +1,26 @@
-// Lets things rise as they come into view. Without this module they are simply there.
-import { all } from "./dom.js";
+// Lets the parts of a page settle into place as they come into view.
 
+/** Watch the elements; each one below the fold rises a little when it is reached. */
 export function reveal(elements) {
-  const watcher = new IntersectionObserver((entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (isIntersecting) {
-        target.classList.remove("rising");
-        watcher.unobserve(target);
+  document.documentElement.dataset.reveal = "ready";
+  if (matchMedia("(prefers-reduced-motion: reduce)").matches) {
+    return;
+  }
+  const observer = new IntersectionObserver(
+    (entries) => {
+      for (const entry of entries) {
+        if (entry.isIntersecting) {
+          entry.target.classList.remove("is-waiting");
+          observer.unobserve(entry.target);
+        }
       }
-    }
-  });
+    },
+    { rootMargin: "0px 0px -8% 0px" },
+  );
   for (const element of elements) {
-    // What can be seen already stays where it is.
-    if (element.getBoundingClientRect().top > innerHeight) element.classList.add("rising");
-    watcher.observe(element);
+    if (element.getBoundingClientRect().top > innerHeight) {
+      element.classList.add("is-waiting");
+      observer.observe(element);
+    }
   }
 }
-
-addEventListener("beforeprint", () => {
-  for (const element of all(".rising")) element.classList.remove("rising");
-});
