@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
 
+# What bundlers let a specifier leave out, and browsers do not.
+_LEFT_OUT = (".js", ".mjs", "/index.js", ".css")
+
+
 class Node(Struct, frozen=True):
     """One source on its way to be named.
 
@@ -178,6 +182,10 @@ class _Linker:
             looked = f"looked for {sought}"
             if (near := by_fold.get(sought.casefold())) is not None:
                 hint = f"{near} differs only in case. Write it as the file is named."
+            elif (
+                near := next((n for s in _LEFT_OUT if (n := by_fold.get(f"{sought}{s}".casefold()))), None)
+            ) is not None:
+                hint = f"Browsers add no suffix. Write it out: {near}"
             elif (near := _nearest(sought, by_name)) is not None:
                 hint = f"The nearest there is: {near}"
             else:

@@ -147,6 +147,15 @@ def test_a_reference_to_nothing_says_where_and_what_was_probably_meant(reference
     assert hint in problem.hint
 
 
+def test_a_specifier_without_its_suffix_is_told_so() -> None:
+    made = nodes({"a.js": "import './b'; import './c'", "b.js": "", "c/index.js": ""})
+    hints = [problem.hint for problem in link(made, ["/static/"])[1]]
+    assert hints == [
+        "Browsers add no suffix. Write it out: /static/b.js",
+        "Browsers add no suffix. Write it out: /static/c/index.js",
+    ]
+
+
 def test_a_reference_to_nothing_stays_as_it_was_written() -> None:
     done, problems = link(nodes({"a.css": "a{b:url('n\\6f ne.png?x#y')}"}), ["/static/"])
     assert filled(done[LogicalPath("/static/a.css")]) == "a{b:url('n\\6f ne.png?x#y')}"
