@@ -176,6 +176,9 @@ def _explain(message: str) -> str:
         holder = get_type_hints(holder).get(key, holder) if hasattr(holder, "__annotations__") else holder
     if unknown := re.search(r"unknown field `(.*)`", what):
         names = [n for n in get_type_hints(holder) if n not in _OURS]
+        for table in ("compress", "images", "keep") if holder is Config else ():
+            if unknown[1] in get_type_hints(get_type_hints(Config)[table]):
+                return f'unknown key "{unknown[1]}". Did you mean "{table}.{unknown[1]}"?'
         name = ".".join([*keys, unknown[1]])
         return f'unknown key "{name}". {_nearest(unknown[1], names)}'
     if wrong := re.search(r"Invalid enum value '(.*)'", what):

@@ -132,7 +132,9 @@ def load(file: Path) -> Manifest:
     try:
         data = file.read_bytes()
     except FileNotFoundError as error:
-        raise ManifestError(f"{file}: there is no manifest. Run `assetpipe build` or `flask assets build`.") from error
+        raise ManifestError(
+            f"{file}: there is no manifest. Run `assetpipe build`, or `flask assets build` for a Flask app."
+        ) from error
     except OSError as error:
         raise ManifestError(f"{file}: cannot be read: {error.strerror}") from error
     try:

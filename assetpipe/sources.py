@@ -63,7 +63,7 @@ def find(config: Config) -> Walk:
                     kind="missing-root",
                     severity=Severity.ERROR,
                     text=f"{where}the root of {root.prefix} {what}: {rules.shown(str(root.folder))}",
-                    hint='Make it, or name another folder: [tool.assetpipe.roots] "/static/" = "…", or --source DIR.',
+                    hint="Make it, or name another: [tool.assetpipe.roots], --source DIR, or --app for an app's own.",
                 )
             )
             continue

@@ -17,6 +17,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+_MENDED = "Delete the file if it is there, then build again: what is missing is written."
+_LOST = (
+    "It belongs to an older release, which a build cannot make again: restore the file from a copy. "
+    "Newer releases will take that one's place."
+)
+
+
 class Verified(Struct, frozen=True):
     """How much was checked, and every fault found."""
 
@@ -45,24 +52,27 @@ class _Verifier:
         self.dist = dist
         self.seen: set[tuple[str, Encoding]] = set()
         self.faults: list[Problem] = []
+        self.hint = _MENDED
 
     def run(self, observer: Observer) -> Verified:
         current = manifests.load(self.dist / MANIFEST)
         kept = [current]
         self._check_identity(MANIFEST, current)
-        for release in (current.release, *current.retained):
-            file = f"{RELEASES}/{release}.json"
+        for identity in (current.release, *current.retained):
+            file = f"{RELEASES}/{identity}.json"
             try:
                 kept.append(manifests.load(self.dist / file))
             except ManifestError as error:
                 self._fault(file, "release", str(error))
             else:
                 self._check_identity(file, kept[-1])
-        assets = {(path, id(release)): asset for release in kept for path, asset in release.assets.items()}
-        observer.begin("verifying", len(assets))
-        for (path, _), asset in assets.items():
-            self._check_asset(path, asset)
-            observer.step()
+        observer.begin("verifying", sum(len(release.assets) for release in kept))
+        for release in kept:
+            self.hint = _MENDED if release.release == current.release else _LOST
+            for path, asset in release.assets.items():
+                self._check_asset(f"{path} of release {release.release}", asset)
+                observer.step()
+        self.hint = _MENDED
         stated = manifests.files(current)
         for copy, file in manifests.plain_copies(current).items():
             self._check_copy(copy, stated[file])
@@ -127,6 +137,6 @@ class _Verifier:
                 severity=severity,
                 text=text,
                 file=str(self.dist / file),
-                hint="Delete the file if it is there, then build again: what is missing is written.",
+                hint=self.hint,
             )
         )

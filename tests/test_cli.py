@@ -220,3 +220,11 @@ def test_version_is_told(run: Command) -> None:
 )
 def test_sizes_are_told_with_three_digits(count: int, told: str) -> None:
     assert size(count) == told
+
+
+def test_other_codings_of_the_same_release_are_told(project: Project, run: Command) -> None:
+    project.write({"a.css": CSS})
+    assert "is published to dist" in run("build").out
+    assert "is already in dist" in run("build").out
+    write(project.folder, {"assetpipe.toml": "compress.encodings = ['zstd']"})
+    assert "is the current one, and 3 files changed, in dist" in run("build").out

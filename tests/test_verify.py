@@ -99,3 +99,18 @@ def test_a_missing_or_damaged_release_is_a_fault(published: Project) -> None:
 def test_without_a_manifest_it_says_which_command_makes_one(project: Project) -> None:
     with pytest.raises(ManifestError, match="Run `assetpipe build`"):
         verify(project.dist)
+
+
+def test_a_fault_says_which_release_it_belongs_to_and_whether_a_build_can_mend_it(published: Project) -> None:
+    from assetpipe import manifest
+
+    current = manifest.load(published.dist / "manifest.json")
+    older = manifest.load(published.dist / f"releases/{current.retained[0]}.json")
+    for release, mended in ((current, True), (older, False)):
+        file = published.dist / f"public{release.assets['/static/a.css'].url}"
+        before = file.read_bytes()
+        file.unlink()
+        (fault,) = verify(published.dist).faults
+        assert f"/static/a.css of release {release.release} needs it" in fault.text
+        assert ("build again" in fault.hint) is mended
+        file.write_bytes(before)

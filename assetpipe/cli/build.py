@@ -50,7 +50,7 @@ def build(source: Path | None, dist: Path | None, app: str | None, as_json: bool
         click.echo(report.answer(told, built.problems, published=published, diff=diff, worked=len(built.work)))
     elif published:
         shown = _shown(config.dist_folder)
-        report.print_summary(told, diff, previous, shown, time.monotonic() - began)
+        report.print_summary(done, diff, shown, time.monotonic() - began)
         report.print_verdict(built.problems)
     else:
         click.echo("Nothing was published." + (" The release before is as it was." if previous else ""), err=True)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from assetpipe.manifest import Diff, Manifest
+    from assetpipe.publish import Published
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 _SHOWN = 10  # lines of each kind of change
@@ -46,17 +47,22 @@ def answer(manifest: Manifest, problems: Sequence[Problem], *, published: bool, 
     return msgspec.json.encode(told)
 
 
-def print_summary(manifest: Manifest, diff: Diff, previous: Manifest | None, dist: str, seconds: float) -> None:
+def print_summary(published: Published, diff: Diff, dist: str, seconds: float) -> None:
     """Print what was published to stdout."""
+    manifest, previous = published.manifest, published.previous
     total = sum(asset.size for asset in manifest.assets.values())
     release = click.style(manifest.release, bold=True)
-    state = "is already in" if previous and previous.release == manifest.release else "is published to"
+    same = previous is not None and previous.release == manifest.release
+    state = "is published to"
+    if same:
+        changed = published.written + published.pruned
+        state = f"is the current one, and {_count(changed, 'file')} changed, in" if changed else "is already in"
     click.echo(f"Release {release} {state} {dist} ({seconds:.1f} s)\n")
     click.echo(f"  {_count(len(manifest.assets), 'file')}, {size(total)}")
     for name, files, before, after in _savings(manifest):
         share = f"{100 * (before - after) / before:.0f} % smaller" if before else ""
         click.echo(f"    {name:<6} {_count(files, 'file'):>11}   {size(before):>9} → {size(after):>9}   {share}")
-    if previous is not None and previous.release != manifest.release:
+    if previous is not None and not same:
         click.echo(f"\n  Since release {previous.release}:")
         for sign, word, paths in (
             ("+", "added", diff.added),

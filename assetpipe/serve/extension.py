@@ -95,7 +95,7 @@ class Serving:
         if not (self.app.debug or self.app.testing):
             raise ManifestError(
                 f"{self.releases.dist / MANIFEST}: there is no release to serve. "
-                "Run `flask assets build` (or `assetpipe build`) before the app starts."
+                "Run `flask assets build` (or `assetpipe build --app MODULE`) before the app starts."
             )
 
     def _warn(self, path: str) -> None:
