@@ -11,10 +11,11 @@
 from __future__ import annotations
 
 import os
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from assetpipe import manifest, media, references, sources
 from assetpipe.errors import Problem, Severity, SourceError
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from assetpipe.config import Config
     from assetpipe.references.draft import Draft
     from assetpipe.sources import Source
-
-_IMAGES = frozenset(("image/png", "image/jpeg"))
 
 
 class Work(Struct, frozen=True):
@@ -193,7 +192,7 @@ class _Builder:
         jobs: list[tuple[LogicalPath, Job]] = []
         for path, blob in originals.items():
             media_type = media.media_type(path.name)
-            if media_type in _IMAGES:
+            if media_type in images.SOURCES:
                 options = (media_type, ",".join(formats), ",".join(map(str, widths)))
                 job = Job("image", version, options, (blob.digest,))
                 if (result := self.store.recall(job)) is None:
@@ -258,8 +257,6 @@ class _Builder:
         self, stage: str, tool: str, tasks: Mapping[LogicalPath, tuple[Callable[..., Result], tuple[object, ...]]]
     ) -> dict[LogicalPath, Result]:
         """Run tasks on the executor; a source that has changed meanwhile ends its own task with a problem."""
-        from concurrent.futures import as_completed
-
         self.observer.begin(stage, len(tasks))
         futures: dict[Future[Result], LogicalPath] = {
             self.executor.submit(function, *arguments): path for path, (function, arguments) in tasks.items()
@@ -329,8 +326,6 @@ class _Builder:
 
     def _judged(self) -> tuple[Problem, ...]:
         """The problems in order; with ``strict``, every warning as an error."""
-        from msgspec.structs import replace
-
         ordered = sorted(self.problems, key=lambda p: (p.file, p.line, p.column, p.kind, p.text))
         if self.config.strict:
             ordered = [replace(p, severity=Severity.ERROR) if p.severity is Severity.WARNING else p for p in ordered]

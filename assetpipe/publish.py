@@ -117,7 +117,7 @@ class _Publisher:
             self._write(PUBLIC + path, files[path].read())
             self.observer.step()
         # Renames are on disk when their folders are; the manifest must not be there before what it names.
-        for folder in {(self.public / path[1:]).parent for path in missing}:
+        for folder in {self.dist / RELEASES, *((self.public / path[1:]).parent for path in missing)}:
             _sync(folder)
         self._write(MANIFEST, release.dump())
         _sync(self.dist)

@@ -19,12 +19,12 @@ if TYPE_CHECKING:
 
     from PIL import Image
 
-SUFFIXES = {"webp": ".webp", "avif": ".avif"}
+# The media types that renditions are made of, and what Pillow calls them.
+SOURCES = {"image/png": "PNG", "image/jpeg": "JPEG"}
 # What Pillow is asked for; change this with it.
 _SETTINGS = "webp 80 method 4, lossless for png; avif 60 speed 6, one thread"
 MAX_PIXELS = 80_000_000
 _MAX_SIDE = 16_383  # of WebP (RFC 9649 section 2.7.1.1)
-_SOURCES = {"image/png": "PNG", "image/jpeg": "JPEG"}
 
 
 class ImageError(Exception):
@@ -67,7 +67,7 @@ def render(data: bytes, media_type: str, formats: Sequence[str], widths: Sequenc
     if not data:
         raise ImageError("broken-image", "the file is empty")
     try:
-        with Image.open(io.BytesIO(data), formats=(_SOURCES[media_type],)) as image:
+        with Image.open(io.BytesIO(data), formats=(SOURCES[media_type],)) as image:
             if image.width * image.height > MAX_PIXELS:
                 raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
             if getattr(image, "is_animated", False) or not _is_representable(image, data):
@@ -81,7 +81,7 @@ def render(data: bytes, media_type: str, formats: Sequence[str], widths: Sequenc
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("huge-image", f"more pixels than are safe to decode: {error}") from error
     except UnidentifiedImageError as error:
-        raise ImageError("broken-image", f"not a {_SOURCES[media_type]} file, whatever its name says") from error
+        raise ImageError("broken-image", f"not a {SOURCES[media_type]} file, whatever its name says") from error
     except Exception as error:  # Pillow's codecs raise OSError, SyntaxError, ValueError, struct.error, EOFError …
         raise ImageError("broken-image", str(error) or type(error).__name__) from error
     smaller = tuple(one for one in pictures if len(one.data) < len(data))
