@@ -1,38 +1,44 @@
 """From a configuration to a Build: a value that says what a release would be. Nothing is published here.
 
 1. Find the sources (``sources``).
-2. Draft those that hold references; digest the others (free for those that ``stat`` says have not moved).
-3. Convert images, through the cache and the executor.
-4. Link: name everything, fill every hole.
-5. Encode what compresses, through the cache and the executor.
-6. Fold all of it into a manifest, the blobs of its files, and the problems met on the way.
+2. Run the user's commands on those that they match, through the cache and the executor.
+3. Draft those that hold references; digest the others (free for those that ``stat`` says have not moved).
+4. Convert images, through the cache and the executor.
+5. Link: name everything, fill every hole. So far goes a Trace.
+6. Encode what compresses, through the cache and the executor.
+7. Fold all of it into a manifest, the blobs of its files, and the problems met on the way.
 """
 
 from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from assetpipe import manifest, media, references, sources
+from assetpipe import manifest, media, patterns, references, sources
 from assetpipe.errors import Problem, Severity, SourceError
-from assetpipe.link import Linked, Node, link
+from assetpipe.link import Linked, Node, Site, link
 from assetpipe.manifest import Asset, Encoding, Manifest, Rendition
+from assetpipe.missing import Policy
 from assetpipe.paths import NAME_MAX, Digest, LogicalPath, resolve
 from assetpipe.progress import Observer, Silence
+from assetpipe.references.draft import Draft, Ref, Writer
 from assetpipe.store import Blob, Facts, Job, Result, Store
-from assetpipe.transforms import encodings, images
+from assetpipe.transforms import commands, encodings, images
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor, Future
+    from pathlib import Path
 
-    from assetpipe.config import Config
-    from assetpipe.references.draft import Draft
+    from assetpipe.config import Command, Config
     from assetpipe.sources import Source
+
+
+T = TypeVar("T")
 
 
 class Work(Struct, frozen=True):
@@ -40,6 +46,32 @@ class Work(Struct, frozen=True):
 
     tool: str
     path: LogicalPath
+
+
+class Kit(Struct, frozen=True):
+    """A command's tool with its version, and the digest of all that it may read beside its input."""
+
+    tool: commands.Tool
+    version: str
+    read: Digest
+
+
+class Run(Struct, frozen=True):
+    """A command's run on one source, for an asset of that suffix."""
+
+    source: Source
+    kit: Kit
+    suffix: str
+
+
+class Trace(Struct, frozen=True):
+    """How every source of a build is linked and named, with the problems met so far. Nothing is encoded yet."""
+
+    sources: Mapping[LogicalPath, Source]
+    nodes: Mapping[LogicalPath, Node]
+    linked: Mapping[LogicalPath, Linked]
+    aliases: Mapping[LogicalPath, LogicalPath]
+    problems: tuple[Problem, ...]
 
 
 class Build(Struct, frozen=True):
@@ -63,14 +95,23 @@ class Build(Struct, frozen=True):
 def build(config: Config, observer: Observer | None = None, executor: Executor | None = None) -> Build:
     """Build all that ``config`` names.
 
-    What is wrong with sources is returned as problems. Raises ConfigError for a codec or package that is not
+    What is wrong with sources is returned as problems. Raises ConfigError for a codec, package or program that is not
     installed, and AssetpipeError where the cache cannot be written.
     """
+    return _with_executor(executor, lambda running: _Builder(config, observer or Silence(), running).run())
+
+
+def trace(config: Config, observer: Observer | None = None, executor: Executor | None = None) -> Trace:
+    """Link and name all that ``config`` names, and no more. Raises as ``build`` does."""
+    return _with_executor(executor, lambda running: _Builder(config, observer or Silence(), running).trace())
+
+
+def _with_executor(executor: Executor | None, work: Callable[[Executor], T]) -> T:
     if executor is not None:
-        return _Builder(config, observer or Silence(), executor).run()
+        return work(executor)
     with ThreadPoolExecutor(max_workers=os.cpu_count() or 1) as threads:
         try:
-            return _Builder(config, observer or Silence(), threads).run()
+            return work(threads)
         except BaseException:
             threads.shutdown(wait=False, cancel_futures=True)
             raise
@@ -84,40 +125,48 @@ class _Builder:
         self.observer = observer
         self.executor = executor
         self.store = Store(config.cache_folder)
+        self.prefixes = tuple(sorted({root.prefix for root in config.folders()}))
         self.problems: list[Problem] = []
         self.work: list[Work] = []
         self.files: dict[str, Blob] = {}
-        self.versions = {coding: encodings.version(coding) for coding in config.compress.encodings}
+        # What commands made, by the logical path of the asset; None where one failed.
+        self.outputs: dict[LogicalPath, Blob | None] = {}
+        self.originals: dict[LogicalPath, Blob] = {}
+        self.renditions: dict[LogicalPath, Result] = {}
 
-    def run(self) -> Build:
+    def trace(self) -> Trace:
         walk = sources.find(self.config)
         self.problems.extend(walk.problems)
-        drafts, originals = self._read(walk.sources)
-        renditions = self._convert(walk.sources, originals)
-        nodes = {
-            path: self._node(walk.sources[path], drafts.get(path), originals.get(path), renditions.get(path))
-            for path in (*drafts, *originals)
-        }
-        prefixes = tuple(sorted({root.prefix for root in self.config.folders()}))
-        linked, problems = link(nodes, prefixes)
+        found, aliases = self._run_commands(walk.sources)
+        drafts = self._read(found)
+        self.renditions = self._convert(found, self.originals)
+        nodes = {path: self._node(found[path], drafts.get(path)) for path in (*drafts, *self.originals)}
+        site = Site(self.prefixes, self.config.imports, aliases, Policy(self.config.missing))
+        linked, problems = link(nodes, site)
         self.problems.extend(problems)
+        return Trace(found, nodes, linked, aliases, self._judged())
+
+    def run(self) -> Build:
+        versions: dict[str, str] = {c: encodings.version(c) for c in self.config.compress.encodings}
+        trace = self.trace()
+        linked = trace.linked
         finals = {
-            path: originals[path] if one.data is None else self.store.put(one.data) for path, one in linked.items()
+            path: self.originals[path] if one.data is None else self.store.put(one.data) for path, one in linked.items()
         }
-        encoded = self._encode({path: blob for path, blob in finals.items() if _has_room(linked[path].file)})
+        compressed = {path: blob for path, blob in finals.items() if _has_room(linked[path].file)}
+        encoded = self._encode(compressed, versions)
         assets = {
-            str(path): self._asset(
-                walk.sources[path], linked[path], finals[path], encoded.get(path, {}), renditions.get(path)
-            )
+            str(path): self._asset(trace.sources[path], linked[path], finals[path], encoded.get(path, {}))
             for path in sorted(linked)
         }
         self.store.save_index()
-        release = manifest.release_id(assets, prefixes)
-        told = Manifest(format=manifest.FORMAT, release=release, prefixes=prefixes, assets=assets)
+        imports = self.config.imports
+        release = manifest.release_id(assets, self.prefixes, imports)
+        told = Manifest(format=manifest.FORMAT, release=release, prefixes=self.prefixes, imports=imports, assets=assets)
         for copy, file in manifest.plain_copies(told).items():
             if copy in self.files and self.files[copy].digest != self.files[file].digest:
                 self._report_two_outputs(copy, copy)
-        if not walk.sources and not any(problem.severity is Severity.ERROR for problem in self.problems):
+        if not trace.sources and not any(problem.severity is Severity.ERROR for problem in self.problems):
             folders = ", ".join(str(root.folder) for root in self.config.folders()) or "no folder at all"
             self.problems.append(
                 Problem(
@@ -129,33 +178,114 @@ class _Builder:
             )
         return Build(told, self.files, self._judged(), tuple(self.work))
 
-    def _read(self, found: Mapping[LogicalPath, Source]) -> tuple[dict[LogicalPath, Draft], dict[LogicalPath, Blob]]:
+    def _run_commands(
+        self, found: Mapping[LogicalPath, Source]
+    ) -> tuple[dict[LogicalPath, Source], dict[LogicalPath, LogicalPath]]:
+        """Run each source's command, the first that matches it: the sources by their assets' paths, and the aliases."""
+        rules = [
+            (spec, command)
+            for command in self.config.command
+            if (spec := patterns.compiled("command.match", _listed(command.match))) is not None
+        ]
+        runs: dict[LogicalPath, Run] = {}
+        taken: dict[LogicalPath, Source] = {}
+        aliases: dict[LogicalPath, LogicalPath] = {}
+        kits: dict[tuple[int, str], Kit] = {}
+        for path, source in found.items():
+            name = path[max((len(p) for p in self.prefixes if path.startswith(p)), default=1) :]
+            which = next((n for n, (spec, _) in enumerate(rules) if spec.match_file(name)), None)
+            if which is None or source.naming == "kept":
+                self._take(taken, path, source)
+                continue
+            command = rules[which][1]
+            own = os.path.splitext(path.name)[1]
+            suffix = commands.suffix_of(path.name, command.suffix)
+            became = LogicalPath(path.removesuffix(own) + suffix)
+            if self._take(taken, became, source):
+                if became != path:
+                    aliases[path] = became
+                if (which, own) not in kits:
+                    kits[which, own] = self._kit(command, own)
+                runs[became] = Run(source, kits[which, own], suffix)
+        self._execute_runs(runs)
+        return taken, aliases
+
+    def _take(self, taken: dict[LogicalPath, Source], path: LogicalPath, source: Source) -> bool:
+        """Take a source for the asset ``path``, unless another has it."""
+        other = taken.get(path)
+        if other is None:
+            taken[path] = source if source.path == path else replace(source, path=path)
+            return True
+        self.problems.append(
+            Problem(
+                kind="two-sources",
+                severity=Severity.ERROR,
+                text=f"two sources at one path: {path} is also made of {other.shown}",
+                file=source.shown,
+                hint="Rename or ignore one of them.",
+            )
+        )
+        return False
+
+    def _kit(self, command: Command, suffix: str) -> Kit:
+        """A command's tool, and the digest of the other files that it may read beside inputs of that suffix."""
+        tool = commands.Tool(command.run, self.config.base)
+        if command.reads is not None:
+            files = [file for glob in command.reads for file in self.config.base.glob(glob)]
+        else:
+            files = [file for root in self.config.folders() for file in root.folder.rglob(f"*{suffix}")]
+        base = self.config.base
+        told = [(os.path.relpath(file, base), file) for file in sorted(set(files)) if file.is_file()]
+        read = Digest.of(*(Digest.of(name.encode(errors="surrogateescape")).raw + _digest(file) for name, file in told))
+        return Kit(tool, tool.version(), read)
+
+    def _execute_runs(self, runs: Mapping[LogicalPath, Run]) -> None:
+        tasks: dict[LogicalPath, tuple[Callable[..., Result], tuple[object, ...]]] = {}
+        for path, run in runs.items():
+            self.outputs[path] = None
+            try:
+                data = sources.read(run.source)
+            except SourceError as error:
+                self.problems.append(error.problem)
+                continue
+            inputs = (Digest.of(data), run.kit.read)
+            job = Job("command", run.kit.version, (*run.kit.tool.arguments, run.source.path, run.suffix), inputs)
+            if (result := self.store.recall(job)) is None:
+                tasks[path] = (run_command, (self.store, job, run))
+            else:
+                self.outputs[path] = self.store.blob(result.made[0])
+        for path, result in self._execute("running commands", "command", tasks).items():
+            self.outputs[path] = self.store.blob(result.made[0])
+
+    def _read(self, found: Mapping[LogicalPath, Source]) -> dict[LogicalPath, Draft]:
         """Draft the sources that hold references, and digest the others."""
         self.observer.begin("reading", len(found))
         drafts: dict[LogicalPath, Draft] = {}
-        originals: dict[LogicalPath, Blob] = {}
         for path, source in found.items():
             # What another bundler has named is kept as it is: its name stands for its bytes.
             scan = references.scanner(path.name) if source.naming != "kept" else None
             try:
-                if scan is not None:
+                if scan is not None and self.outputs.get(path, True):
                     drafts[path] = self._draft(source, scan, found)
+                elif (blob := self.outputs.get(path)) is not None:
+                    self.originals[path] = blob
                 else:
                     digest, size = self.store.known_digest(source), source.size
                     if digest is None:
                         data = sources.read(source)
                         digest, size = Digest.of(data), len(data)
                         self.store.learn_digest(source, digest)
-                    originals[path] = Blob(digest, size, source.file, source.shown)
+                    self.originals[path] = Blob(digest, size, source.file, source.shown)
             except SourceError as error:
                 self.problems.append(error.problem)
             self.observer.step()
-        return drafts, originals
+        return drafts
 
     def _draft(
         self, source: Source, scan: Callable[[bytes, bool], Draft], found: Mapping[LogicalPath, Source]
     ) -> Draft:
-        text = sources.read(source)
+        output = self.outputs.get(source.path)
+        text = sources.read(source) if output is None else output.read()
         # Minified text is left alone, and so is one whose source map is in the build: its columns must stay.
         minify = self.config.minify and ".min." not in source.path.name
         draft = scan(text, minify)
@@ -176,7 +306,39 @@ class _Builder:
                     hint="Save the file as UTF-8.",
                 )
             )
-        return draft
+        return draft if output is None else self._compared(source, draft)
+
+    def _compared(self, source: Source, draft: Draft) -> Draft:
+        """The draft of a command's output, its references placed where its input has them.
+
+        A reference of the input that the output has not is a warning, where both are of one language.
+        """
+        text = sources.read(source)
+        if (scan := references.scanner(source.file)) is not None and scan is references.scanner(source.path.name):
+            told = {ref.path for ref in draft.refs}
+            self.problems.extend(
+                Problem(
+                    kind="lost-reference",
+                    severity=Severity.WARNING,
+                    text=f"the command's output does not refer to {ref.path} as its input does",
+                    file=source.shown,
+                    line=ref.line,
+                    column=ref.column,
+                    hint="If it takes files in (a bundler does), all is well: ignore these files, or this command's.",
+                )
+                for ref in scan(text, False).refs
+                if ref.path not in told and ref.kind != "map"
+            )
+        places = {ref.written: text.find(ref.written) for ref in draft.refs}
+        writer = Writer(text)
+        located = {place: writer.locate(place) for place in sorted(set(places.values())) if place >= 0}
+        pieces = []
+        for piece in draft.pieces:
+            if isinstance(piece, Ref):
+                line, column = located.get(places[piece.written], (0, 0))
+                piece = replace(piece, line=line, column=column)
+            pieces.append(piece)
+        return Draft(tuple(pieces), draft.not_utf8)
 
     def _convert(
         self, found: Mapping[LogicalPath, Source], originals: Mapping[LogicalPath, Blob]
@@ -214,7 +376,8 @@ class _Builder:
                 )
         return done
 
-    def _node(self, source: Source, draft: Draft | None, blob: Blob | None, rendered: Result | None) -> Node:
+    def _node(self, source: Source, draft: Draft | None) -> Node:
+        blob, rendered = self.originals.get(source.path), self.renditions.get(source.path)
         covers = [Digest(made.digest) for made in rendered.made if made.facts["negotiated"]] if rendered else []
         return Node(
             path=source.path,
@@ -226,16 +389,18 @@ class _Builder:
             movable=source.naming == "plain",
         )
 
-    def _encode(self, finals: Mapping[LogicalPath, Blob]) -> dict[LogicalPath, dict[str, Blob]]:
+    def _encode(
+        self, finals: Mapping[LogicalPath, Blob], versions: Mapping[str, str]
+    ) -> dict[LogicalPath, dict[str, Blob]]:
         """Encode everything that compresses in every configured coding."""
         encoded: dict[LogicalPath, dict[str, Blob]] = {path: {} for path in finals}
-        for coding in self.config.compress.encodings:
+        for coding, version in versions.items():
             results: dict[LogicalPath, Result] = {}
             jobs = []
             for path, blob in finals.items():
                 if not blob.size or not media.is_compressible(media.media_type(path.name)):
                     continue
-                job = Job("encoding", self.versions[coding], (coding,), (blob.digest,))
+                job = Job("encoding", version, (coding,), (blob.digest,))
                 if (result := self.store.recall(job)) is None:
                     jobs.append((path, job))
                 else:
@@ -272,10 +437,9 @@ class _Builder:
             self.observer.step()
         return results
 
-    def _asset(
-        self, source: Source, linked: Linked, final: Blob, encoded: Mapping[str, Blob], rendered: Result | None
-    ) -> Asset:
+    def _asset(self, source: Source, linked: Linked, final: Blob, encoded: Mapping[str, Blob]) -> Asset:
         """Tell one asset for the manifest, and its files for the publisher."""
+        rendered = self.renditions.get(source.path)
         self._file(linked.file, final, source)
         for coding, blob in encoded.items():
             self._file(linked.file + manifest.CODING_SUFFIXES[coding], blob, source)
@@ -330,6 +494,34 @@ class _Builder:
         if self.config.strict:
             ordered = [replace(p, severity=Severity.ERROR) if p.severity is Severity.WARNING else p for p in ordered]
         return tuple(ordered)
+
+
+def _listed(patterns: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (patterns,) if isinstance(patterns, str) else patterns
+
+
+def _digest(file: Path) -> bytes:
+    try:
+        return Digest.of(file.read_bytes()).raw
+    except OSError:  # if it is an input, the tool will say so
+        return b""
+
+
+def run_command(store: Store, job: Job, run: Run) -> Result:
+    """Run a command on one source. Raises SourceError with the tool's own message where it fails."""
+    try:
+        made = run.kit.tool.run(run.source.file, run.suffix)
+    except commands.CommandError as error:
+        raise SourceError(
+            Problem(
+                kind="command",
+                severity=Severity.ERROR,
+                text=f"{run.kit.tool.name}: {error}",
+                file=run.source.shown,
+                hint="Nothing was published. Mend it, or the command under [[tool.assetpipe.command]].",
+            )
+        ) from error
+    return store.remember(job, [(made, {})])
 
 
 def _has_room(file: LogicalPath) -> bool:

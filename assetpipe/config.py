@@ -20,8 +20,11 @@ if TYPE_CHECKING:
 
 Coding = Literal["br", "gzip", "zstd"]
 ImageFormat = Literal["webp", "avif"]
+Severe = Literal["error", "warn", "ignore"]
 
 DEFAULT_ROOTS = {"/static/": ("static",)}
+# What `missing` tells apart: the language that a reference is written in, or a source map.
+REFERENCE_KINDS = ("css", "js", "html", "svg", "manifest", "map")
 # Set by the reader of the file, never by the file.
 _OURS = ("base", "origin")
 
@@ -52,6 +55,20 @@ class Keep(Struct, frozen=True, forbid_unknown_fields=True):
     releases: int = 3
 
 
+class Command(Struct, frozen=True, forbid_unknown_fields=True):
+    """A tool that makes an asset of each source that ``match`` names: Sass, esbuild, or anything else.
+
+    ``run`` names its files as ``{input}`` and ``{output}``; without these it reads and writes its standard streams.
+    ``suffix`` is the asset's, if not the usual one. ``reads`` are globs, relative to the configuration, for the other
+    files that the tool may read; by default those of the roots with the same suffix as its input.
+    """
+
+    match: str | tuple[str, ...]
+    run: str | tuple[str, ...]
+    suffix: str = ""
+    reads: tuple[str, ...] | None = None
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that can be chosen. Relative folders are relative to ``base``, the folder of the file ``origin``."""
 
@@ -66,6 +83,9 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     compress: Compress = Compress()
     images: Images = Images()
     keep: Keep = Keep()
+    imports: dict[str, str] = {}
+    missing: dict[str, Severe] = {}
+    command: tuple[Command, ...] = ()
     base: Path = Path()
     origin: Path | None = None
 
@@ -150,6 +170,16 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
                 f'{file}: roots: the URL prefix "{prefix}" must begin and end with one slash. Write "{right}".'
             )
         _check_prefix(prefix, file)
+    for specifier, path in config.imports.items():
+        _check_import(specifier, path, file)
+    for key in config.missing:
+        if key not in REFERENCE_KINDS and not set(key) & set("*?[/.!"):
+            raise ConfigError(f'{file}: missing: "{key}" is no kind of reference. {_nearest(key, REFERENCE_KINDS)}')
+    for command in config.command:
+        if not command.match or not command.run:
+            raise ConfigError(f"{file}: command: `match` and `run` must not be empty.")
+        if command.suffix and not re.fullmatch(r"\.[\w.-]+", command.suffix):
+            raise ConfigError(f'{file}: command: the suffix "{command.suffix}" must begin with a dot, as ".css" does.')
     if any("\0" in folder for folder in (config.dist, config.cache)):
         raise ConfigError(f"{file}: dist, cache: no folder has a NUL in its name.")
     if config.keep.releases < 1:
@@ -157,6 +187,22 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
     if any(width < 1 for width in config.images.widths):
         raise ConfigError(f"{file}: images.widths: every width must be 1 pixel or more.")
     return msgspec.structs.replace(config, base=file.parent, origin=file)
+
+
+def _check_import(specifier: str, path: str, file: Path) -> None:
+    if not specifier or specifier.startswith(("/", "./", "../")):
+        raise ConfigError(
+            f'{file}: imports: "{specifier}" is a path, which needs no entry. Name bare specifiers, such as "lit".'
+        )
+    if not path.startswith("/") or path.startswith("//"):
+        raise ConfigError(
+            f'{file}: imports."{specifier}": "{path}" must be the path of a file from the site\'s root, '
+            'such as "/static/vendor/lit/index.js".'
+        )
+    if specifier.endswith("/") != path.endswith("/"):
+        raise ConfigError(
+            f'{file}: imports."{specifier}": a prefix and what it stands for both end in a slash, or neither does.'
+        )
 
 
 def _check_prefix(prefix: str, file: Path) -> None:
@@ -168,12 +214,17 @@ def _check_prefix(prefix: str, file: Path) -> None:
 
 def _explain(message: str) -> str:
     """Say msgspec's message in the words of the file, with the nearest right name."""
-    where = re.search(r" - at `\$\.?([^`]*)`$", message)
-    keys = [part for part in re.split(r"[.\[]", where[1]) if not part.endswith("]")] if where else []
+    where = re.search(r" - at `(?:key in )?`?\$([^`]*)`$", message)
     what = message[: where.start()] if where else message
+    keys = []
     holder: Any = Config
-    for key in keys:
-        holder = get_type_hints(holder).get(key, holder) if hasattr(holder, "__annotations__") else holder
+    for name, place in re.findall(r"\.(\w+)|\[(\d+|\.\.\.)\]", where[1] if where else ""):
+        if name:
+            keys.append(name)
+            holder = get_type_hints(holder).get(name, holder) if hasattr(holder, "__annotations__") else holder
+        else:
+            # An item of a list, or a value in a table whose keys are free.
+            holder = get_args(holder)[0 if place.isdigit() else -1] if get_args(holder) else holder
     if unknown := re.search(r"unknown field `(.*)`", what):
         names = [n for n in get_type_hints(holder) if n not in _OURS]
         for table in ("compress", "images", "keep") if holder is Config else ():
@@ -182,9 +233,10 @@ def _explain(message: str) -> str:
         name = ".".join([*keys, unknown[1]])
         return f'unknown key "{name}". {_nearest(unknown[1], names)}'
     if wrong := re.search(r"Invalid enum value '(.*)'", what):
-        choices = [choice for part in get_args(holder) for choice in get_args(part)]
+        choices = [str(c) for part in (holder, *get_args(holder)) for c in get_args(part) if isinstance(c, str)]
         return f'{".".join(keys)}: "{wrong[1]}" is not known. {_nearest(wrong[1], choices)}'
     words = {"`array | str`": "a string or a list", "`str | array`": "a string or a list", "`array`": "a list"}
+    words |= {"`array | null`": "a list"}
     words |= {"`str`": "a string", "`bool`": "true or false", "`object`": "a table", "`int`": "a whole number"}
     for word, plain in words.items():
         what = what.replace(word, plain)

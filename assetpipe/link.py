@@ -8,6 +8,10 @@
 
 A file that keeps its name (``plain``, ``kept``) lends nobody's tag anything, so no edge leads to it: that is what lets
 a service worker be registered by a name that never changes.
+
+A reference is resolved as what wrote it would: a bare module specifier through the import map (HTML section 8.1.5.2),
+the others as URLs. It is spelt anew in its own manner, so that a build works under any mount point and host; a bare
+specifier becomes relative, and what would be resolved elsewhere (a URL in a custom property) starts from the root.
 """
 
 from __future__ import annotations
@@ -18,8 +22,10 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from assetpipe.errors import Problem, Severity
-from assetpipe.paths import Digest, LogicalPath, resolve, spell
+from assetpipe.errors import Problem
+from assetpipe.media import media_type
+from assetpipe.missing import Policy
+from assetpipe.paths import Digest, LogicalPath, relative, resolve, rooted, spell
 from assetpipe.references.draft import Draft, Ref
 
 if TYPE_CHECKING:
@@ -47,72 +53,129 @@ class Node(Struct, frozen=True):
     movable: bool = False
 
 
+class Site(Struct, frozen=True):
+    """What references are resolved by, beside the sources.
+
+    ``prefixes`` are the URL prefixes of the roots, ``imports`` the import map, ``aliases`` the logical paths under
+    which an asset is known beside its own (``app.ts`` became ``app.js``), ``policy`` what a reference to nothing is.
+    """
+
+    prefixes: Sequence[str] = ()
+    imports: Mapping[str, str] = {}
+    aliases: Mapping[LogicalPath, LogicalPath] = {}
+    policy: Policy = Policy({})
+
+
+class Hole(Struct, frozen=True):
+    """A reference resolved: the logical path that it names (None where it can name no file), and the source there."""
+
+    ref: Ref
+    sought: LogicalPath | None
+    target: LogicalPath | None
+
+
 class Linked(Struct, frozen=True):
     """A named source: its URL, where its bytes lie, its final bytes if it is a draft, and what it refers to.
 
-    ``file`` is the URL, but for a plain file, whose bytes change under one name, it is the tagged name.
+    ``file`` is the URL, but for a plain file, whose bytes change under one name, it is the tagged name. ``digest`` is
+    that of the final bytes; in a ``cycle`` (its members in order) the tag comes from the ``isolated`` digests.
     """
 
     url: LogicalPath
     file: LogicalPath
     data: bytes | None
-    refs: tuple[LogicalPath, ...]
+    digest: Digest
+    holes: tuple[Hole, ...] = ()
+    cycle: tuple[LogicalPath, ...] = ()
+    isolated: Digest | None = None
+
+    @property
+    def refs(self) -> tuple[LogicalPath, ...]:
+        """The logical paths of the sources that it refers to, in order, each once."""
+        return tuple(sorted({hole.target for hole in self.holes if hole.target is not None}))
 
 
-def link(nodes: Mapping[LogicalPath, Node], prefixes: Sequence[str]) -> tuple[dict[LogicalPath, Linked], list[Problem]]:
+def link(nodes: Mapping[LogicalPath, Node], site: Site) -> tuple[dict[LogicalPath, Linked], list[Problem]]:
     """Name and fill all ``nodes``; the result does not depend on their order."""
-    return _Linker(nodes, prefixes).run()
+    return _Linker(nodes, site).run()
 
 
 class _Linker:
-    """The state of one link: targets by hole, and the URLs that are settled so far."""
+    """The state of one link: what each hole names, and the URLs that are settled so far."""
 
-    def __init__(self, nodes: Mapping[LogicalPath, Node], prefixes: Sequence[str]) -> None:
+    def __init__(self, nodes: Mapping[LogicalPath, Node], site: Site) -> None:
         self.nodes = nodes
-        self.prefixes = prefixes
+        self.site = site
+        self.prefixes_of_imports = sorted((key for key in site.imports if key.endswith("/")), key=len, reverse=True)
         self.urls = {path: node.named for path, node in nodes.items() if node.named is not None}
-        self.targets = {path: self._targets(node) for path, node in nodes.items() if node.draft is not None}
+        self.holes = {
+            path: tuple(self._hole(node, ref) for ref in node.draft.refs)
+            for path, node in nodes.items()
+            if node.draft is not None
+        }
+        self.isolated: dict[LogicalPath, Digest] = {}
         self.linked: dict[LogicalPath, Linked] = {}
         self.problems: list[Problem] = []
 
     def run(self) -> tuple[dict[LogicalPath, Linked], list[Problem]]:
         edges = {
-            path: sorted({t for t in targets if t is not None and self.nodes[t].named is None})
-            for path, targets in self.targets.items()
+            path: sorted({h.target for h in holes if h.target is not None and self.nodes[h.target].named is None})
+            for path, holes in self.holes.items()
         }
         for component in components({path: edges.get(path, []) for path in sorted(self.nodes)}):
             self._name(component, edges)
         self.problems.extend(self._missing())
         return self.linked, self.problems
 
-    def _targets(self, node: Node) -> list[LogicalPath | None]:
-        """What each hole names, in order; None where that is no source."""
-        assert node.draft is not None
-        resolved = (resolve(node.path, ref.path) for ref in node.draft.refs)
-        return [target if target in self.nodes else None for target in resolved]
+    def _hole(self, node: Node, ref: Ref) -> Hole:
+        sought = self._sought(node, ref)
+        if sought is None:
+            return Hole(ref, None, None)
+        target = self.site.aliases.get(sought, sought)
+        # A link to a page is for people, who keep its address: a page's own does not change.
+        is_page = ref.manner == "page" and media_type(target.name).startswith("text/html")
+        return Hole(ref, sought, target if target in self.nodes and not is_page else None)
+
+    def _sought(self, node: Node, ref: Ref) -> LogicalPath | None:
+        path = ref.path
+        if _is_bare(ref):
+            path = self._imported(path)
+            if not path:
+                return None
+        return resolve(node.path, path if path.startswith("/") else ref.base + path)
+
+    def _imported(self, specifier: str) -> str:
+        """What the import map says of a bare specifier: the longest prefix counts; empty where it says nothing."""
+        if (path := self.site.imports.get(specifier)) is not None:
+            return path
+        for prefix in self.prefixes_of_imports:
+            if specifier.startswith(prefix):
+                return self.site.imports[prefix] + specifier[len(prefix) :]
+        return ""
 
     def _name(self, component: Sequence[LogicalPath], edges: Mapping[LogicalPath, Sequence[LogicalPath]]) -> None:
+        cycle: tuple[LogicalPath, ...] = ()
         if len(component) > 1 or component[0] in edges.get(component[0], ()):
-            members = sorted(component)
-            places = {path: place for place, path in enumerate(members)}
-            isolated = {path: self._isolated(path, places) for path in members}
-            together = Digest.of(*(isolated[path].raw for path in members))
-            for path in members:
-                self._settle(self.nodes[path], Digest.of(isolated[path].raw, together.raw))
+            cycle = tuple(sorted(component))
+            places = {path: place for place, path in enumerate(cycle)}
+            self.isolated.update((path, self._isolated(path, places)) for path in cycle)
+            together = Digest.of(*(self.isolated[path].raw for path in cycle))
+            for path in cycle:
+                self._settle(self.nodes[path], Digest.of(self.isolated[path].raw, together.raw))
         for path in sorted(component):
             node = self.nodes[path]
             if node.draft is None:
                 assert node.digest is not None
                 data, digest = None, node.digest
             else:
-                data = self._fill(path)
+                data = b"".join(self._spelt(path, piece, hole) for piece, hole in self._pieces(path))
                 digest = Digest.of(data)
             if path not in self.urls:
                 self._settle(node, digest)
             url = self.urls[path]
             file = path.tagged(digest.tag) if node.movable else url
-            refs = tuple(sorted({t for t in self.targets.get(path, ()) if t is not None}))
-            self.linked[path] = Linked(url, file, data, refs)
+            holes = self.holes.get(path, ())
+            self.linked[path] = Linked(url, file, data, digest, holes, cycle, self.isolated.get(path))
 
     def _settle(self, node: Node, digest: Digest) -> None:
         if node.covers:
@@ -120,35 +183,44 @@ class _Linker:
         self.urls[node.path] = node.path.tagged(digest.tag)
 
     def _isolated(self, path: LogicalPath, places: Mapping[LogicalPath, int]) -> Digest:
-        """Digest a member's bytes, with each hole within the cycle told by its place in the cycle."""
+        """Digest a member's bytes, with each hole within the cycle told by its place there and its spelling."""
         chunks: list[bytes] = []
-        for piece, target in self._pieces(path):
-            if isinstance(piece, Ref) and target is not None and target in places:
-                spelt = (f"{places[target]} {piece.path} ".encode(errors="surrogateescape"), piece.suffix)
-                chunks.append(b"\0".join((b"", *spelt, b"")))
+        for piece, hole in self._pieces(path):
+            if hole is not None and hole.target in places:
+                assert hole.target is not None
+                spelt = f"{places[hole.target]} {self._spelling(path, hole, hole.target)} "
+                chunks.append(b"\0".join((b"", spelt.encode(errors="surrogateescape"), hole.ref.suffix, b"")))
             else:
-                chunks.append(self._spelt(piece, target))
+                chunks.append(self._spelt(path, piece, hole))
         return Digest.of(*chunks)
 
-    def _fill(self, path: LogicalPath) -> bytes:
-        return b"".join(self._spelt(piece, target) for piece, target in self._pieces(path))
-
-    def _pieces(self, path: LogicalPath) -> Iterator[tuple[bytes | Ref, LogicalPath | None]]:
+    def _pieces(self, path: LogicalPath) -> Iterator[tuple[bytes | Ref, Hole | None]]:
         draft = self.nodes[path].draft
         assert draft is not None
-        targets = iter(self.targets[path])
+        holes = iter(self.holes[path])
         for piece in draft.pieces:
-            yield piece, next(targets) if isinstance(piece, Ref) else None
+            yield piece, next(holes) if isinstance(piece, Ref) else None
 
-    def _spelt(self, piece: bytes | Ref, target: LogicalPath | None) -> bytes:
+    def _spelt(self, path: LogicalPath, piece: bytes | Ref, hole: Hole | None) -> bytes:
         if not isinstance(piece, Ref):
             return piece
-        if target is None:
+        assert hole is not None
+        if hole.target is None:
             return piece.written
-        if self.urls[target] == target:
+        url = self.urls[hole.target]
+        if url == hole.sought and piece.manner != "rooted" and not _is_bare(piece):
             # Nothing to rename: the reference stays as it was written.
             return piece.written
-        return spell(piece.path, self.urls[target]).encode() + piece.suffix
+        return self._spelling(path, hole, url).encode() + piece.suffix
+
+    def _spelling(self, path: LogicalPath, hole: Hole, url: LogicalPath) -> str:
+        """Spell ``url`` in a hole of ``path``, in the manner of the reference."""
+        ref = hole.ref
+        if ref.manner == "rooted" or (_is_bare(ref) and ref.base):
+            return rooted(url)
+        if _is_bare(ref):
+            return relative(path, url)
+        return spell(ref.path, url)
 
     def _missing(self) -> Iterator[Problem]:
         by_name: dict[str, list[LogicalPath]] = {}
@@ -156,28 +228,26 @@ class _Linker:
         for path in sorted(self.nodes):
             by_name.setdefault(path.name, []).append(path)
             by_fold.setdefault(path.casefold(), path)
-        for path in sorted(self.targets):
-            node = self.nodes[path]
-            assert node.draft is not None
-            for ref, target in zip(node.draft.refs, self.targets[path], strict=True):
-                if target is None and (problem := self._explain(node, ref, by_name, by_fold)):
+        for path in sorted(self.holes):
+            for hole in self.holes[path]:
+                if hole.target is None and (problem := self._explain(self.nodes[path], hole, by_name, by_fold)):
                     yield problem
 
     def _explain(
         self,
         node: Node,
-        ref: Ref,
+        hole: Hole,
         by_name: Mapping[str, Sequence[LogicalPath]],
         by_fold: Mapping[str, LogicalPath],
     ) -> Problem | None:
-        sought = resolve(node.path, ref.path)
-        if sought is None and ref.path.startswith("/"):
+        ref, sought = hole.ref, hole.sought
+        if not self._is_ours(ref, sought):
+            return None
+        severity = self.site.policy.severity(ref.kind, node.path, sought or "/")
+        if severity is None:
             return None
         if sought is None:
             looked, hint = "which can be no file", "Write the path of a file, without an empty segment or a last slash."
-        elif ref.path.startswith("/") and not any(p != "/" and sought.startswith(p) for p in self.prefixes):
-            # A path of the application's own, as far as anyone can tell.
-            return None
         else:
             looked = f"looked for {sought}"
             if (near := by_fold.get(sought.casefold())) is not None:
@@ -192,13 +262,27 @@ class _Linker:
                 hint = "Add the file, or take the reference out."
         return Problem(
             kind=f"missing-{ref.kind}",
-            severity=Severity.WARNING,
+            severity=severity,
             text=f"a reference to nothing: {ref.written.decode(errors='replace')} ({looked})",
             file=node.shown,
             line=ref.line,
             column=ref.column,
             hint=hint,
         )
+
+    def _is_ours(self, ref: Ref, sought: LogicalPath | None) -> bool:
+        """Whether a reference can only mean one of our files, and not a page or path of the application's."""
+        if ref.manner == "page":
+            return False
+        if _is_bare(ref):
+            return sought is not None
+        if ref.path.startswith("/"):
+            return sought is not None and any(p != "/" and sought.startswith(p) for p in self.site.prefixes)
+        return True
+
+
+def _is_bare(ref: Ref) -> bool:
+    return ref.manner == "module" and not ref.path.startswith(("/", "./", "../"))
 
 
 def _nearest(sought: LogicalPath, by_name: Mapping[str, Sequence[LogicalPath]]) -> LogicalPath | None:

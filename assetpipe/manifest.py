@@ -8,9 +8,10 @@ import msgspec
 from msgspec import Struct
 
 from assetpipe.errors import ManifestError
-from assetpipe.paths import Digest, LogicalPath
+from assetpipe.paths import Digest, LogicalPath, rooted
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
 FORMAT = 1
@@ -77,13 +78,14 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One release: every asset by its logical path.
 
     ``prefixes`` are the URL prefixes that it answers for; ``retained`` the ids of older releases whose URLs are still
-    served, newest first.
+    served, newest first. ``imports`` says what bare module specifiers stand for, in logical paths.
     """
 
     format: int
     release: ReleaseId
     retained: tuple[ReleaseId, ...] = ()
     prefixes: tuple[str, ...] = ()
+    imports: dict[str, str] = {}
     assets: dict[str, Asset]
 
     def dump(self) -> bytes:
@@ -99,13 +101,32 @@ class Diff(Struct, frozen=True):
     removed: tuple[str, ...]
 
 
-def release_id(assets: dict[str, Asset], prefixes: tuple[str, ...]) -> str:
+def release_id(assets: dict[str, Asset], prefixes: tuple[str, ...], imports: Mapping[str, str] | None = None) -> str:
     """Digest what the URLs answer, content-codings aside: another build of zlib must not make another release."""
     told = [
         (path, a.url, a.type, a.sha256, a.immutable, [(r.url, r.type, r.sha256, r.negotiated) for r in a.renditions])
         for path, a in sorted(assets.items())
     ]
-    return Digest.of(msgspec.json.encode((prefixes, told), enc_hook=str)).tag
+    mapped = [sorted(imports.items())] if imports else []
+    return Digest.of(msgspec.json.encode((prefixes, told, *mapped), enc_hook=str)).tag
+
+
+def import_map(manifest: Manifest) -> dict[str, dict[str, str]]:
+    """The release's imports as a page's import map (HTML section 8.1.5.2), ready to be written as JSON.
+
+    A prefix names each module below it, since each has a tag of its own.
+    """
+    told: dict[str, str] = {}
+    for specifier, path in sorted(manifest.imports.items(), key=lambda entry: len(entry[0])):
+        if not specifier.endswith("/"):
+            if path in manifest.assets:
+                told[specifier] = rooted(LogicalPath(manifest.assets[path].url))
+            continue
+        for name, asset in manifest.assets.items():
+            if name.startswith(path) and asset.type.startswith(("text/javascript", "application/json", "text/css")):
+                told[specifier + name[len(path) :]] = rooted(LogicalPath(asset.url))
+    exact = {specifier: told[specifier] for specifier in manifest.imports if specifier in told}
+    return {"imports": dict(sorted({**told, **exact}.items()))}
 
 
 def diff(old: Manifest | None, new: Manifest) -> Diff:

@@ -135,6 +135,21 @@ def resolve(base: LogicalPath, path: str) -> LogicalPath | None:
         return None
 
 
+def relative(base: LogicalPath, url: LogicalPath) -> str:
+    """Spell ``url`` as a reference from ``base``, beginning with ``./`` or ``../`` as a module specifier must."""
+    own, other = base.split("/")[:-1], url.split("/")[:-1]
+    shared = 0
+    while shared < min(len(own), len(other)) and own[shared] == other[shared]:
+        shared += 1
+    up = "../" * (len(own) - shared) or "./"
+    return up + quote("/".join((*other[shared:], url.name)), safe=_UNQUOTED)
+
+
+def rooted(url: LogicalPath) -> str:
+    """Spell ``url`` as a reference from the site's root."""
+    return quote(url, safe=_UNQUOTED)
+
+
 def spell(written: str, url: LogicalPath) -> str:
     """Spell ``url`` in the manner of the reference ``written``: relative stays relative, so any mount point works.
 

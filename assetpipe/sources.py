@@ -17,13 +17,12 @@ from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
-from assetpipe.errors import ConfigError, Problem, Severity, SourceError
+from assetpipe import patterns
+from assetpipe.errors import Problem, Severity, SourceError
 from assetpipe.paths import LogicalPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pathspec
 
     from assetpipe.config import Config, Root
 
@@ -121,9 +120,9 @@ class _Rules:
     def __init__(self, config: Config) -> None:
         self._base = str(config.base)
         self._never = {os.path.realpath(config.dist_folder), os.path.realpath(config.cache_folder)}
-        self._ignore = _patterns(config.ignore)
-        self._plain = _patterns(config.plain)
-        self._kept = _patterns(config.tagged)
+        self._ignore = patterns.compiled("ignore", config.ignore)
+        self._plain = patterns.compiled("plain", config.plain)
+        self._kept = patterns.compiled("tagged", config.tagged)
 
     def shown(self, file: str) -> str:
         """The path as a person would type it in the project's folder."""
@@ -151,18 +150,6 @@ class _Rules:
         if self._kept is not None and self._kept.match_file(relative):
             return "kept"
         return "fingerprint"
-
-
-def _patterns(lines: tuple[str, ...]) -> pathspec.GitIgnoreSpec | None:
-    if not lines:
-        return None
-    # Imported where it is needed: most projects have no patterns.
-    from pathspec import GitIgnoreSpec
-
-    try:
-        return GitIgnoreSpec.from_lines(lines)
-    except ValueError as error:
-        raise ConfigError(f"a pattern of `ignore`, `plain` or `tagged` is none of gitignore's: {error}") from error
 
 
 def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[Source]:

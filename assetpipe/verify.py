@@ -79,7 +79,7 @@ class _Verifier:
         return Verified(1 + len(current.retained), len({path for path, _ in self.seen}), tuple(self.faults))
 
     def _check_identity(self, file: str, release: Manifest) -> None:
-        if manifests.release_id(release.assets, release.prefixes) != release.release:
+        if manifests.release_id(release.assets, release.prefixes, release.imports) != release.release:
             self._fault(file, "release", f"its assets are not those of the release {release.release}")
 
     def _check_asset(self, path: str, asset: Asset) -> None:

@@ -95,7 +95,7 @@ def test_json_is_all_that_stdout_holds(project: Project, run: Command) -> None:
     assert told["files"] == 1
     assert told["encodings"]["br"]["before"] == told["bytes"]
     assert told["new"] == {"added": ["/static/a.css"], "changed": [], "removed": []}
-    assert [(p["kind"], p["line"]) for p in told["problems"]] == [("missing-url", 1)]
+    assert [(p["kind"], p["line"]) for p in told["problems"]] == [("missing-css", 1)]
     assert run("verify", "--json").json == {"releases": 1, "files": 3, "faults": []}
 
 

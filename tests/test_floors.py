@@ -19,16 +19,19 @@ FLOORS = {
     "cli": 6,
     "serve": 5,
     "watch": 5,
+    "explain": 5,
     "build": 4,
     "publish": 4,
     "verify": 4,
     "link": 3,
     "store": 3,
+    "missing": 2,
     "sources": 2,
     "references": 2,
     "transforms": 2,
     "config": 1,
     "manifest": 1,
+    "patterns": 1,
     "errors": 0,
     "locks": 0,
     "media": 0,
@@ -43,7 +46,7 @@ HOMES = {
     "watchdog": {"watch.py"},
     "PIL": {"transforms/images.py"},
     "brotli": {"transforms/encodings.py"},
-    "pathspec": {"sources.py"},
+    "pathspec": {"patterns.py"},
 }
 MODULES = sorted(
     path for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "__main__.py") or path.parent != PACKAGE

@@ -62,6 +62,33 @@ def text(draft: Draft) -> str:
         ("for await (x of y) /'/.test(x); import './a.js'", ["./a.js"]),
         ("({a: 1} / import('./a.js') / 2)", ["./a.js"]),
         ("}\n/'/.test(x); import './a.js'", ["./a.js"]),
+        ("import 'lit'; export * from '@scope/x'; import('lit/y.js')", ["lit", "@scope/x", "lit/y.js"]),
+        ("import sheet from './a.css' with { type: 'css' }; import j from './a.json' assert {type:'json'}",)
+        + (["./a.css", "./a.json"],),
+        ("import.meta.resolve('./a.js')", ["./a.js"]),
+        ("import . meta /**/ . resolve ( `./a.js` )", ["./a.js"]),
+        ("new URL('a.png', import.meta.url)", ["a.png"]),
+        ("new Worker(new URL(\"./w.js\", import.meta.url), {type: 'module'})", ["./w.js"]),
+        ("new Worker(import.meta.resolve('./w.js'))", ["./w.js"]),
+        ("new/**/URL(\n`a.png`, // why\n import.meta.url,\n)", ["a.png"]),
+        ("x=new URL('../a.wasm',import.meta.url).href", ["../a.wasm"]),
+        ("importScripts('a.js')", ["a.js"]),
+        ("importScripts('a.js', \"b.js\", `c.js`, d, 'e.js')", ["a.js", "b.js", "c.js"]),
+        ("self.importScripts('a.js'); globalThis . importScripts('b.js')", ["a.js", "b.js"]),
+        ("self.addEventListener('x', () => { importScripts('/a.js?v=1') })", ["/a.js"]),
+        ("// so says x.\nexport * from './a.js'", ["./a.js"]),
+        ("x = {}/* . */\nimport('./a.js')", ["./a.js"]),
+        ("x++ / 2; import('./a.js'); /'/", ["./a.js"]),
+        ("x\n++/'/.lastIndex; import('./a.js')", ["./a.js"]),
+        ("x = y +++/'/.lastIndex; import('./a.js')", ["./a.js"]),
+        ("a.return / 2; import('./a.js') / 2", ["./a.js"]),
+        ("a . return / import('./a.js') / 2", ["./a.js"]),
+        ("a /* x */ / import('./a.js') / 2", ["./a.js"]),
+        ("if (a) /* x */ /'/.test(b); import('./a.js')", ["./a.js"]),
+        ("`${/'/.test(a)}${import('./a.js')}`", ["./a.js"]),
+        ("`${{a: `}`}.a}` + import('./a.js')", ["./a.js"]),
+        ("(a, function () { return '(' }(b)) / import('./a.js') / 2", ["./a.js"]),
+        ("while (a(')') /* ( */) /'/.test(b), import('./a.js')", ["./a.js"]),
         ("//# sourceMappingURL=a.js.map", ["a.js.map"]),
         ("x\n/*# sourceMappingURL=a.js.map */\n", ["a.js.map"]),
         ("//# sourceMappingURL=a.map\nx\n//# sourceMappingURL=b.map", ["b.map"]),
@@ -75,7 +102,11 @@ def test_imports_are_found(source: str, expected: list[str]) -> None:
 @pytest.mark.parametrize(
     "source",
     [
-        "import 'lit'; import x from '@scope/x'; import('lit')",
+        "new URL('a.png', document.baseURI); new URL('a.png'); URL('a.png', import.meta.url)",
+        "new URL(a, import.meta.url); new URL('a' + b, import.meta.url); new URL(`${a}`, import.meta.url)",
+        "new x.URL('a.png', import.meta.url); new URLs('a.png', import.meta.url); new URL('a', import.meta.urls)",
+        "x.importScripts('a.js'); importScripts(a); importScriptsLater('a.js')",
+        "import.meta.resolves('./a.js'); import.meta.env.resolve('./a.js')",
         "// import './a.js'",
         "/* import './a.js' */",
         "'import \"./a.js\"'",
@@ -157,7 +188,7 @@ def test_what_does_not_tokenize_or_is_odd_is_not_minified(source: str) -> None:
 
 def test_holes_know_their_place() -> None:
     draft = scan("/* ü\n */ import 'x'; import './ä.js'\n  export * from './b.js'".encode(), True)
-    assert [(ref.line, ref.column) for ref in draft.refs] == [(2, 25), (3, 18)]
+    assert [(ref.line, ref.column) for ref in draft.refs] == [(2, 13), (2, 25), (3, 18)]
 
 
 @pytest.mark.parametrize(("raw", "value"), [("\\x61\\u{62}\\u0063\\\n\\n\\'", "abc\n'"), ("\\ud800", "\ufffd")])

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetpipe.link import Linked, Node, components, link
-from assetpipe.paths import Digest, LogicalPath
-from assetpipe.references import css, js
+from assetpipe.errors import Severity
+from assetpipe.link import Linked, Node, Site, components, link
+from assetpipe.missing import Policy
+from assetpipe.paths import Digest, LogicalPath, resolve
+from assetpipe.references import scanner
 
 Sources = dict[str, str]
 
@@ -18,8 +20,7 @@ def nodes(sources: Sources, prefix: str = "/static/", **named: str) -> dict[Logi
     made = {}
     for name, text in sources.items():
         path = LogicalPath(prefix + name)
-        if name.endswith((".css", ".js")):
-            scan = css.scan if name.endswith(".css") else js.scan
+        if scan := scanner(name):
             made[path] = Node(path=path, shown=name, draft=scan(text.encode(), False))
         else:
             made[path] = Node(path=path, shown=name, digest=Digest.of(text.encode()))
@@ -27,7 +28,7 @@ def nodes(sources: Sources, prefix: str = "/static/", **named: str) -> dict[Logi
 
 
 def linked(sources: Sources) -> dict[str, Linked]:
-    done, problems = link(nodes(sources), ["/static/"])
+    done, problems = link(nodes(sources), Site(["/static/"]))
     assert problems == []
     return {path.removeprefix("/static/"): one for path, one in done.items()}
 
@@ -100,16 +101,16 @@ def test_a_change_of_a_leaf_reaches_everything_that_leads_to_it() -> None:
 def test_what_a_url_can_answer_beside_its_bytes_is_in_its_name() -> None:
     made = nodes({"p.png": "p"})
     path = LogicalPath("/static/p.png")
-    bare = link(made, ["/static/"])[0][path].url
+    bare = link(made, Site(["/static/"]))[0][path].url
     made[path] = Node(path=path, shown="p.png", digest=Digest.of(b"p"), covers=(Digest.of(b"webp"),))
-    assert link(made, ["/static/"])[0][path].url != bare
+    assert link(made, Site(["/static/"]))[0][path].url != bare
 
 
 def test_a_file_that_keeps_its_name_lends_no_tag_and_is_rewritten_all_the_same() -> None:
     made = nodes({"sw.js": "import './a.js'", "a.js": "import './sw.js'; 1"})
     path = LogicalPath("/static/sw.js")
     made[path] = Node(path=path, shown="sw.js", draft=made[path].draft, named=path, movable=True)
-    done, _ = link(made, ["/static/"])
+    done, _ = link(made, Site(["/static/"]))
     a = done[LogicalPath("/static/a.js")]
     assert filled(a) == "import './sw.js'; 1"
     assert done[path].url == path
@@ -120,7 +121,7 @@ def test_a_file_that_keeps_its_name_lends_no_tag_and_is_rewritten_all_the_same()
 def test_references_across_prefixes_are_resolved_as_urls() -> None:
     made = nodes({"a.css": "i{j:url(../admin/static/p.png) url(/admin/static/p.png)}"})
     made |= nodes({"p.png": "p"}, prefix="/admin/static/")
-    done, problems = link(made, ["/admin/static/", "/static/"])
+    done, problems = link(made, Site(["/admin/static/", "/static/"]))
     tag = Digest.of(b"p").tag
     expected = f"i{{j:url(../admin/static/p.{tag}.png) url(/admin/static/p.{tag}.png)}}"
     assert filled(done[LogicalPath("/static/a.css")]) == expected
@@ -139,7 +140,7 @@ def test_references_across_prefixes_are_resolved_as_urls() -> None:
     ],
 )
 def test_a_reference_to_nothing_says_where_and_what_was_probably_meant(reference: str, text: str, hint: str) -> None:
-    _, problems = link(nodes({"css/a.css": f"\n a{{b:url({reference}?x)}}", "img/logo.png": "p"}), ["/static/"])
+    _, problems = link(nodes({"css/a.css": f"\n a{{b:url({reference}?x)}}", "img/logo.png": "p"}), Site(["/static/"]))
     (problem,) = problems
     assert (problem.file, problem.line, problem.column) == ("css/a.css", 2, 10)
     assert f"{reference}?x" in problem.text
@@ -149,7 +150,7 @@ def test_a_reference_to_nothing_says_where_and_what_was_probably_meant(reference
 
 def test_a_specifier_without_its_suffix_is_told_so() -> None:
     made = nodes({"a.js": "import './b'; import './c'", "b.js": "", "c/index.js": ""})
-    hints = [problem.hint for problem in link(made, ["/static/"])[1]]
+    hints = [problem.hint for problem in link(made, Site(["/static/"]))[1]]
     assert hints == [
         "Browsers add no suffix. Write it out: /static/b.js",
         "Browsers add no suffix. Write it out: /static/c/index.js",
@@ -157,14 +158,138 @@ def test_a_specifier_without_its_suffix_is_told_so() -> None:
 
 
 def test_a_reference_to_nothing_stays_as_it_was_written() -> None:
-    done, problems = link(nodes({"a.css": "a{b:url('n\\6f ne.png?x#y')}"}), ["/static/"])
+    done, problems = link(nodes({"a.css": "a{b:url('n\\6f ne.png?x#y')}"}), Site(["/static/"]))
     assert filled(done[LogicalPath("/static/a.css")]) == "a{b:url('n\\6f ne.png?x#y')}"
     assert len(problems) == 1
 
 
 def test_a_path_outside_of_all_prefixes_is_the_applications_own() -> None:
-    assert link(nodes({"a.css": "a{b:url(/api/picture)}"}), ["/static/"])[1] == []
-    assert link(nodes({"a.css": "a{b:url(/api/picture/)}"}, prefix="/"), ["/"])[1] == []
+    assert link(nodes({"a.css": "a{b:url(/api/picture)}"}), Site(["/static/"]))[1] == []
+    assert link(nodes({"a.css": "a{b:url(/api/picture/)}"}, prefix="/"), Site(["/"]))[1] == []
+
+
+def test_urls_in_custom_properties_start_from_the_root() -> None:
+    """Where they are resolved is up to the style sheet that uses them."""
+    done = linked({"css/a.css": "a{--x:url(../p.png?q#f);b:url(../p.png)}", "p.png": "p"})
+    tag = Digest.of(b"p").tag
+    assert filled(done["css/a.css"]) == f"a{{--x:url(/static/p.{tag}.png?q#f);b:url(../p.{tag}.png)}}"
+    made = nodes({"css/a.css": "a{--x:url(../p.png)}", "p.png": "p"})
+    path = LogicalPath("/static/p.png")
+    made[path] = Node(path=path, shown="p.png", digest=Digest.of(b"p"), named=path)
+    css_path = LogicalPath("/static/css/a.css")
+    assert filled(link(made, Site(["/static/"]))[0][css_path]) == "a{--x:url(/static/p.png)}"
+
+
+IMPORTS = {
+    "lit": "/static/v/lit/index.js",
+    "lit/": "/static/v/lit/",
+    "lit/x/": "/static/x/",
+    "äh": "/static/v/%C3%A4.js",
+}
+
+
+@pytest.mark.parametrize(
+    ("specifier", "target"),
+    [
+        ("lit", "v/lit/index.js"),
+        ("lit/decorators.js", "v/lit/decorators.js"),
+        ("lit/x/y.js", "x/y.js"),
+        ("äh", "v/ä.js"),
+        ("./lit.js", "js/lit.js"),
+        ("lite", ""),
+        ("@lit/task", ""),
+    ],
+)
+def test_bare_specifiers_are_looked_up_among_the_imports(specifier: str, target: str) -> None:
+    names = ["v/lit/index.js", "v/lit/decorators.js", "x/y.js", "v/ä.js", "js/lit.js"]
+    sources = {"js/a.js": f"import '{specifier}'", **{name: f"'{name}'" for name in names}}
+    done, problems = link(nodes(sources), Site(["/static/"], IMPORTS))
+    assert problems == []
+    a = done[LogicalPath("/static/js/a.js")]
+    if not target:
+        assert filled(a) == sources["js/a.js"]
+        return
+    url = done[LogicalPath(f"/static/{target}")].url
+    written = filled(a).split("'")[1]
+    assert written.startswith(("./", "../"))
+    assert resolve(a.url, written) == url
+
+
+def test_an_import_that_leads_nowhere_is_a_reference_to_nothing() -> None:
+    (problem,) = link(nodes({"a.js": "import 'lit/no.js'"}), Site(["/static/"], IMPORTS))[1]
+    assert "lit/no.js (looked for /static/v/lit/no.js)" in problem.text
+
+
+def test_moving_what_an_import_of_a_cycle_stands_for_renames_the_cycle() -> None:
+    sources = {"a.js": "import 'b'", "b.js": "import './a.js'", "c.js": "import './a.js'"}
+    one = link(nodes(sources), Site(["/static/"], {"b": "/static/b.js"}))[0]
+    other = link(nodes(sources), Site(["/static/"], {"b": "/static/c.js"}))[0]
+    a = LogicalPath("/static/a.js")
+    assert filled(one[a]) != filled(other[a])
+    assert one[a].url != other[a].url
+
+
+def test_references_to_either_name_of_a_compiled_file_lead_to_what_it_became() -> None:
+    made = nodes({"a.js": "import './b.ts'; import './b.js'", "b.js": "1"})
+    aliases = {LogicalPath("/static/b.ts"): LogicalPath("/static/b.js")}
+    done, problems = link(made, Site(["/static/"], aliases=aliases))
+    name = done[LogicalPath("/static/b.js")].url.name
+    assert filled(done[LogicalPath("/static/a.js")]) == f"import './{name}'; import './{name}'"
+    assert problems == []
+    path = LogicalPath("/static/b.js")
+    made[path] = Node(path=path, shown="b.ts", draft=made[path].draft, named=path)
+    done, _ = link(made, Site(["/static/"], aliases=aliases))
+    assert filled(done[LogicalPath("/static/a.js")]) == "import './b.js'; import './b.js'"
+
+
+@pytest.mark.parametrize(
+    ("policy", "severity"),
+    [
+        ({}, Severity.WARNING),
+        ({"css": "error"}, Severity.ERROR),
+        ({"js": "error"}, Severity.WARNING),
+        ({"css": "ignore"}, None),
+        ({"*.png": "ignore"}, None),
+        ({"static/css/": "error"}, Severity.ERROR),
+        ({"/css/": "error"}, Severity.WARNING),
+        ({"a.css": "error", "*.png": "ignore"}, None),
+        ({"*.png": "ignore", "a.css": "error"}, Severity.ERROR),
+        ({"*.png": "warn", "css": "error"}, Severity.WARNING),
+    ],
+)
+def test_the_policy_says_how_bad_a_reference_to_nothing_is(policy: dict[str, str], severity: Severity | None) -> None:
+    made = nodes({"css/a.css": "a{b:url(no.png)}"})
+    problems = link(made, Site(["/static/"], policy=Policy(policy)))[1]
+    assert [problem.severity for problem in problems] == ([] if severity is None else [severity])
+
+
+PAGES = {
+    "a.html": '<a href="b.html">b</a><a href="c.pdf">c</a><a href="no">d</a>'
+    '<iframe src="b.html"></iframe><img src="e.png">',
+    "b.html": '<link rel="canonical" href="a.html"><base target="_top">',
+    "c.pdf": "c",
+}
+
+
+def test_a_page_keeps_its_address_in_links_that_are_followed() -> None:
+    done, problems = link(nodes(PAGES), Site(["/static/"]))
+    urls = {path.name: one.url.name for path, one in done.items()}
+    text = filled(done[LogicalPath("/static/a.html")])
+    assert f'<a href="b.html">b</a><a href="{urls["c.pdf"]}">c</a><a href="no">d</a>' in text
+    assert '<iframe src="b.html">' in text
+    assert filled(done[LogicalPath("/static/b.html")]) == PAGES["b.html"]
+    assert [problem.kind for problem in problems] == ["missing-html"]
+
+
+def test_a_base_moves_what_relative_references_start_from() -> None:
+    page = '<base href="/static/app/"><script type="module">import "./m.js"; import "lit"</script><img src="p.png">'
+    made = nodes({"index.html": page, "app/m.js": "1", "app/p.png": "p"})
+    done, problems = link(made, Site(["/static/"], {"lit": "/static/app/m.js"}))
+    assert problems == []
+    script, picture = (done[LogicalPath(f"/static/app/{name}")].url for name in ("m.js", "p.png"))
+    assert filled(done[LogicalPath("/static/index.html")]) == page.replace("./m.js", f"./{script.name}").replace(
+        "lit", script
+    ).replace("p.png", picture.name)
 
 
 _NAMES = [f"{c}.js" for c in "abcdef"]
@@ -180,8 +305,8 @@ def test_names_do_not_depend_on_order_and_every_hole_is_filled(
     made = nodes(sources)
     keys = list(made)
     shuffle.shuffle(keys)
-    first, _ = link(made, ["/static/"])
-    second, _ = link({key: made[key] for key in keys}, ["/static/"])
+    first, _ = link(made, Site(["/static/"]))
+    second, _ = link({key: made[key] for key in keys}, Site(["/static/"]))
     assert first == second
     urls = {one.url.name for one in first.values()}
     assert len(urls) == len(sources)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os.path
 from typing import TYPE_CHECKING
 
-from assetpipe.references import css, js, webmanifest
+from assetpipe.references import css, html, js, svg, webmanifest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,6 +16,9 @@ _SCANNERS: dict[str, Callable[[bytes, bool], Draft]] = {
     ".css": css.scan,
     ".js": js.scan,
     ".mjs": js.scan,
+    ".html": html.scan,
+    ".htm": html.scan,
+    ".svg": svg.scan,
     ".webmanifest": webmanifest.scan,
 }
 

@@ -1,108 +1,85 @@
-r"""CSS (CSS Syntax Level 3): ``url()``, ``@import`` and ``sourceMappingURL``, found by tokenizing.
+r"""CSS (CSS Syntax Level 3): every URL that a style sheet names, found by tokenizing.
 
-The scanner looks for the next thing that can matter and keeps what lies before it:
+The scanner goes from one thing that can matter to the next, and what lies between is kept:
 
-1. A run of comments and blanks: kept, or when minifying left out or squeezed to what the grammar needs.
-2. ``url(`` with its unquoted contents or its string: a hole. ``@import`` makes the string after it a hole.
-3. Any other string, an escape, ``@namespace`` with its whole prelude (its URL names no file): kept.
-4. When minifying, the start of a custom property's value, or of the fallback in a ``var()``: text that scripts can
-   read, so its blanks stay.
+1. Comments (a ``sourceMappingURL`` within is a reference), strings and escapes, which are skipped whole.
+2. An opening parenthesis: the name before it says whether a URL follows (``url``, ``src``) or strings that are URLs
+   (``image-set``, CSS Images 4 section 2.4).
+3. ``@import`` and its string; ``@namespace`` and ``@document``, whose URLs name no files.
+4. A custom property. A URL in its value is resolved where ``var()`` puts it, in whatever style sheet that is: it is
+   spelt from the site's root. When minifying, the value stays as it is, since scripts can read it, and so does the
+   fallback in a ``var()``.
 
-Every pattern is possessive or a single class, so time is linear in the input whatever it is.
+Brackets are counted in the values of custom properties and in ``image-set()`` alone. Every branch of the patterns
+begins with a byte of its own, which lets the search skip ahead, and repeats possessively, which keeps it linear.
 """
 
 from __future__ import annotations
 
 import re
 
-from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Writer, is_kept
+from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Manner, Referrer, Writer
+from assetpipe.references.squeeze import EDGE, KEPT, Run, Squeezer
 
 _COMMENT = rb"/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
-_STRING = rb""""(?:[^"\\\n\r\f]++|\\(?:\r\n|.)?)*+"?|'(?:[^'\\\n\r\f]++|\\(?:\r\n|.)?)*+'?"""
-_ESCAPE = rb"\\(?:[0-9a-f]{1,6}+(?:\r\n|[ \t\n\r\f])?|[^\n\r\f])"
-_NOT_IN_NAME = rb"(?<![\w\-\x80-\xff\\])"
-_PATTERN = rb"""
-    (?P<blank>%(blank)s)
-  | (?P<string>%(string)s)
-  | (?P<escape>%(escape)s)
-  | %(not_in_name)surl\((?P<space>[ \t\n\r\f]*+)
-      (?: (?=["']) (?P<quoted>) | (?P<bare>(?:[^"'()\\ \t\n\r\f\x00-\x08\x0b\x0e-\x1f\x7f]++|%(escape)s)*+)
-          (?P<bare_end>[ \t\n\r\f]*+(?:\)|\Z))? )
-  | (?P<import>@import(?![\w\-\x80-\xff\\]))
-  | (?P<namespace>@namespace(?![\w\-\x80-\xff\\])(?:[^;{}"'/\\]++|%(string)s|%(comment)s|/|%(escape)s)*+)
-"""
-_CUSTOM = rb"| %(not_in_name)s(?P<custom>--(?:[\w\-\x80-\xff]|\\.)*+[ \t\n\r\f]*+[:,])"
-_PARTS = {b"string": _STRING, b"escape": _ESCAPE, b"comment": _COMMENT, b"not_in_name": _NOT_IN_NAME}
-_FLAGS = re.IGNORECASE | re.DOTALL | re.VERBOSE
-
-
-_SCAN = re.compile(_PATTERN % {**_PARTS, b"blank": rb"(?:" + _COMMENT + rb")++"}, _FLAGS)
-_SCAN_ALL = re.compile(
-    _PATTERN % {**_PARTS, b"blank": rb"(?:[ \t\n\r\f]++|" + _COMMENT + rb")++"} + _CUSTOM % _PARTS, _FLAGS
+_DOUBLE = rb'"(?:[^"\\\n\r\f]++|\\(?:\r\n|.)?)*+"?'
+_SINGLE = rb"'(?:[^'\\\n\r\f]++|\\(?:\r\n|.)?)*+'?"
+_ESCAPE = rb"\\(?:[0-9a-fA-F]{1,6}+(?:\r\n|[ \t\n\r\f])?|[^\n\r\f])"
+_NAME = rb"(?:[\w\-\x80-\xff]++|" + _ESCAPE + rb")"
+_SPACE = rb"[ \t\n\r\f]*+"
+# A value in which nothing can refer: no string, comment, escape, nor a function that ends like url, src or image-set.
+_PLAIN = rb"""(?:[^;{}()\[\]"'/\\]++|\((?<![lLcCtT]\()[^;{}()\[\]"'/\\]*+\))*+((?=[;})])|\Z)?"""
+_CUSTOM = rb"--(?<![\w\-\x80-\xff\\]--)" + _NAME + rb"*+" + _SPACE
+_TOKEN = rb"|".join((_COMMENT, _DOUBLE, _SINGLE, rb"\\(?:" + _ESCAPE[2:] + rb")?", rb"@" + _NAME + rb"*+", rb"\("))
+_READ = re.compile(rb"|".join((_TOKEN, _CUSTOM + rb":" + _PLAIN)), re.DOTALL)
+_MINIFY = re.compile(rb"|".join((_TOKEN, _CUSTOM + rb"[:,]" + _PLAIN)), re.DOTALL)
+_NESTED = re.compile(rb"|".join((_TOKEN, rb"\)", rb"\[", rb"\]", rb"\{", rb"\}", rb";")), re.DOTALL)
+_DECLARATION = re.compile(_CUSTOM + rb":", re.DOTALL)
+_SPACED_COMMENT = re.compile(_SPACE + rb"(" + _COMMENT + rb")", re.DOTALL)
+_PRELUDE = re.compile(
+    rb"(?:[^;{}\"'/\\]++|" + rb"|".join((_DOUBLE, _SINGLE, _COMMENT, rb"/", _ESCAPE)) + rb")*+", re.DOTALL
 )
-_CANDIDATE = re.compile(rb"url\(|@import|sourceMappingURL=", re.IGNORECASE)
-_COMMENTS = re.compile(_COMMENT, re.DOTALL)
-_BAD_URL_END = re.compile(rb"(?:[^)\\]++|\\.)*+\)?", re.DOTALL)
+_QUOTED = re.compile(_SPACE + rb"(" + _DOUBLE + rb"|" + _SINGLE + rb")", re.DOTALL)
+_BARE = re.compile(
+    _SPACE + rb"((?:[^\"'()\\ \t\n\r\f\x00-\x08\x0b\x0e-\x1f\x7f]++|" + _ESCAPE + rb")*+)" + _SPACE + rb"(?:\)|\Z)",
+    re.DOTALL,
+)
+_BAD_URL = re.compile(rb"(?:[^)\\]++|\\.?)*+\)?", re.DOTALL)
+_NAME_BEFORE = re.compile(_NAME + rb"++\Z", re.DOTALL)
+# A name is looked for in so many bytes before its parenthesis: `\000075 \000072 \00006c ` is 24.
+_LONGEST_NAME = 64
+_LAST_LETTERS = b"lLcCtT"
+_ESCAPED_NAME = re.compile(rb"\\[^\n\r\f(\"';{}]{1,64}\(|@[\w\-]{0,20}\\")
+_CANDIDATES = (b"url(", b"src(", b"image-set(", b"@import", b"sourcemappingurl=")
 _UNESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
+_CLOSING = {ord("("): ord(")"), ord("["): ord("]"), ord("{"): ord("}")}
+# Closes an image-set(), whose strings are URLs.
+_SET_END = 256 + ord(")")
+_ESCAPED = -3
 # Around these a blank means nothing, wherever they stand as punctuation.
 _TIGHT = frozenset(b"{};,")
-_ESCAPED = -2
-_SPACE = b" \t\n\r\f"
+_BLANK_TO_SPACE = bytes.maketrans(b"\t\n\r\f", b"    ")
+_BLANK_RUNS = re.compile(rb"  ++")
+_TIGHT_BLANKS = re.compile(rb" (?:(?=[{};,])|(?<=[{};,] ))")
+# In a declaration, that is where a semicolon or the end of the block comes before any other brace.
+_AFTER_COLON = re.compile(rb": (?<=[\w\-\x80-\xff]: )(?=[^{};:]*+[;}])")
 
 
 def scan(text: bytes, minify: bool) -> Draft:
     """Find the references of a style sheet; when minifying, leave out comments and blanks that change no token."""
-    if not minify and not _CANDIDATE.search(text):
-        return Writer.whole(text)
     writer = Writer(text)
-    find = (_SCAN_ALL if minify else _SCAN).search
-    end = len(text)
-    position = 0
-    importing = verbatim = escaped = False
-    while match := find(text, position):
-        start = match.start()
-        gap = text[position:start]
-        if gap:
-            writer.keep(gap)
-            importing = importing and not gap.strip(_SPACE)
-            if verbatim and (b";" in gap or b"}" in gap or b"{" in gap):
-                verbatim = False
-        position = match.end()
-        kind = match.lastgroup
-        if kind == "blank":
-            before = gap[-1] if gap else -1 if start == 0 else _ESCAPED if escaped else 0
-            after = text[position] if position < end else -1
-            _blank(writer, match, minify and not verbatim, before, after)
-            continue
-        if kind == "string":
-            if importing:
-                _refer_string(writer, text, start, position, "import")
-            else:
-                writer.keep(match[0])
-        elif kind == "quoted":
-            writer.keep(match[0])
-            string = find(text, position)
-            assert string is not None
-            position = string.end()
-            _refer_string(writer, text, string.start(), position, "import" if importing else "url")
-        elif kind == "bare_end":
-            writer.keep(text[start : match.start("bare")])
-            reference = unescape(match["bare"].decode(errors="surrogateescape"))
-            writer.refer(*match.span("bare"), reference, "import" if importing else "url")
-            writer.keep(match["bare_end"])
-        elif kind == "bare":
-            # A bad url token: all up to the next parenthesis belongs to it (CSS Syntax section 4.3.14).
-            remnants = _BAD_URL_END.match(text, position)
-            assert remnants is not None
-            position = remnants.end()
-            writer.keep(text[start:position])
-        else:
-            writer.keep(match[0])
-            verbatim = verbatim or kind == "custom"
-        importing = kind == "import"
-        escaped = kind == "escape"
-    writer.keep(text[position:])
+    if minify:
+        squeezer = _Squeezer(text, writer)
+        _Scanner(text, 0, len(text), writer, squeezer).run(len(text))
+        squeezer.finish()
+    elif (last := _last_candidate(text)) >= 0:
+        _Scanner(text, 0, len(text), writer).run(last)
     return writer.draft()
+
+
+def read(text: bytes, start: int, end: int, writer: Referrer) -> None:
+    """Tell ``writer`` of the references in the style sheet, or the value of a ``style`` attribute, at ``start:end``."""
+    _Scanner(text, start, end, writer).run(end)
 
 
 def unescape(text: str) -> str:
@@ -119,53 +96,186 @@ def unescape(text: str) -> str:
     return _UNESCAPE.sub(replace, text)
 
 
-def _refer_string(writer: Writer, text: bytes, start: int, end: int, kind: str) -> None:
-    """Put out a string token whose contents are a reference; a bad string (no closing quote) refers to nothing."""
-    quote = text[start : start + 1]
-    if end - start < 2 or text[end - 1 : end] != quote:
-        writer.keep(text[start:end])
-        return
-    writer.keep(quote)
-    inside = text[start + 1 : end - 1]
-    writer.refer(start + 1, end - 1, unescape(inside.decode(errors="surrogateescape")), kind)
-    writer.keep(quote)
+class _Scanner:
+    """One pass over one style sheet; ``squeezer`` is there when it is minified."""
 
+    def __init__(self, text: bytes, start: int, end: int, writer: Referrer, squeezer: _Squeezer | None = None) -> None:
+        self.text = text
+        self.start = start
+        self.end = end
+        self.writer = writer
+        self.squeezer = squeezer
+        self.position = start
+        self.search = self.find = (_READ if squeezer is None else _MINIFY).search
+        self.escaped = start - _LONGEST_NAME  # where the last escape ends
+        # What closes each bracket that is open, within a value that stays as it is or an image-set().
+        self.closing: list[int] = []
+        self.value_start = -1
+        self.manner: Manner = "url"
+        self.tokens = {
+            **dict.fromkeys(b"\"'", self._string),
+            **dict.fromkeys(b"[{", self._open),
+            **dict.fromkeys(b")]};", self._close),
+            ord("/"): self._comment,
+            ord("\\"): self._escape,
+            ord("@"): self._at_rule,
+            ord("-"): self._custom,
+        }
 
-def _blank(writer: Writer, match: re.Match[bytes], minify: bool, before: int, after: int) -> None:
-    """Put out a run of blanks and comments that stands between the bytes ``before`` and ``after``.
+    def run(self, last: int) -> None:
+        """Go over the text up to its end, or the first token after ``last``."""
+        text, end, tokens = self.text, self.end, self.tokens
+        while match := self.find(text, self.position, end):
+            start = match.start()
+            if start > last and self.find == self.search:
+                return
+            self.position = match.end()
+            first = text[start]
+            if match.lastindex:
+                # A custom property, and a value in which nothing can refer.
+                self._token(start)
+            elif first != 0x28:
+                tokens[first](start)
+            elif text[start - 1] in _LAST_LETTERS or start - self.escaped < _LONGEST_NAME or self.find != self.search:
+                self._function(start)
+        if self.value_start >= 0:
+            self._end_value(end)
 
-    ``before`` is 0 where the run follows a token whose last byte is no punctuation, _ESCAPED where that is an escape;
-    either is -1 at the text's ends.
-    """
-    blank = match[0]
-    if not minify:
-        _keep_comments(writer, match.start(), blank, squeeze=False)
-        return
-    if b"/*" in blank and is_kept(blank):
-        _keep_comments(writer, match.start(), blank, squeeze=True)
-        return
-    if before in _TIGHT or after in _TIGHT or -1 in (before, after):
-        return
-    # Without a blank among them, comments separate tokens but are no combinator: "a/**/b" is not "a b". And behind an
-    # escape, a first blank would be part of it.
-    blanks = _COMMENTS.sub(b"", blank)
-    writer.keep(b"/**/ " if blanks and blank.startswith(b"/*") and before == _ESCAPED else b" " if blanks else b"/**/")
+    def _token(self, start: int, before: int | None = None) -> None:
+        if self.squeezer is not None and self.value_start < 0:
+            self.squeezer.token(start, self.position, before)
 
-
-def _keep_comments(writer: Writer, offset: int, blank: bytes, *, squeeze: bool) -> None:
-    """Put out a run with the comments that stay (all, unless squeezing); a source map's URL in them is a hole."""
-    position = 0
-    for comment in _COMMENTS.finditer(blank):
-        between = blank[position : comment.start()]
-        position = comment.end()
-        writer.keep(between[:1] if squeeze else between)
-        if squeeze and not is_kept(comment[0]):
-            continue
-        if url := SOURCE_MAPPING_URL.search(comment[0]):
-            start = offset + comment.start()
-            writer.keep(comment[0][: url.start(1)])
-            writer.refer(start + url.start(1), start + url.end(1), url[1].decode(errors="surrogateescape"), "map")
-            writer.keep(comment[0][url.end(1) :])
+    def _function(self, start: int) -> None:
+        name = self._name_before(start)
+        if name in ("url", "src") and (string := _QUOTED.match(self.text, self.position, self.end)):
+            self._nest(0x29)
+            self.position = string.end()
+            self._token(string.start(1))
+            self._refer_string(*string.span(1))
+        elif name == "url":
+            bare = _BARE.match(self.text, self.position, self.end)
+            # A bad url token: all up to the next parenthesis belongs to it (CSS Syntax section 4.3.14).
+            contents = bare or _BAD_URL.match(self.text, self.position, self.end)
+            assert contents is not None
+            self.position = contents.end()
+            self._token(start + 1)
+            if bare is not None:
+                self.writer.refer(*bare.span(1), "css", unescape, self.manner)
+        elif name in ("image-set", "-webkit-image-set"):
+            self.closing.append(_SET_END)
+            self.find = _NESTED.search
         else:
-            writer.keep(comment[0])
-    writer.keep(blank[position:][:1] if squeeze else blank[position:])
+            self._nest(0x29)
+
+    def _name_before(self, start: int) -> str:
+        """The name of the function that opens at ``start``, in lower case; empty where there is none."""
+        match = _NAME_BEFORE.search(self.text, max(self.start, start - _LONGEST_NAME), start)
+        if match is None or (match.start() > self.start and self.text[match.start() - 1] in b"#@"):
+            return ""
+        name = match[0].removeprefix(b"--") if self.text.endswith(b"<!", 0, match.start()) else match[0]
+        return unescape(name.decode(errors="replace")).lower()
+
+    def _string(self, start: int) -> None:
+        self._token(start)
+        if self.closing and self.closing[-1] == _SET_END:
+            self._refer_string(start, self.position)
+
+    def _refer_string(self, start: int, end: int) -> None:
+        """Refer to what a string token names; a bad string (no closing quote) names nothing."""
+        if end - start > 2 and self.text[end - 1] == self.text[start]:
+            self.writer.refer(start + 1, end - 1, "css", unescape, self.manner)
+
+    def _comment(self, start: int) -> None:
+        stays = True
+        if self.squeezer is not None and self.value_start < 0:
+            stays = self.squeezer.comment(start, self.position)
+        if stays and (url := SOURCE_MAPPING_URL.search(self.text, start, self.position)):
+            self.writer.refer(*url.span(1), "map")
+
+    def _escape(self, start: int) -> None:
+        self.escaped = self.position
+        self._token(start, _ESCAPED)
+
+    def _at_rule(self, start: int) -> None:
+        rule = unescape(self.text[start + 1 : self.position].decode(errors="replace")).lower()
+        if rule == "import":
+            self._token(start)
+            while comment := _SPACED_COMMENT.match(self.text, self.position, self.end):
+                self.position = comment.end()
+                self._comment(comment.start(1))
+            if string := _QUOTED.match(self.text, self.position, self.end):
+                self.position = string.end()
+                self._token(string.start(1))
+                self._refer_string(*string.span(1))
+        elif rule in ("namespace", "document", "-moz-document"):
+            prelude = _PRELUDE.match(self.text, self.position, self.end)
+            assert prelude is not None
+            self.position = prelude.end()
+            self._token(start)
+
+    def _custom(self, start: int) -> None:
+        """Go over the beginning of a custom property, or of the fallback in a ``var()``."""
+        if _DECLARATION.match(self.text, start, self.end):
+            self.manner = "rooted"
+        self._token(start)
+        self.value_start = self.position
+        self.find = _NESTED.search
+
+    def _nest(self, closing: int) -> None:
+        if self.find != self.search:
+            self.closing.append(closing)
+
+    def _open(self, start: int) -> None:
+        self.closing.append(_CLOSING[self.text[start]])
+
+    def _close(self, start: int) -> None:
+        """Go over a closing bracket or a semicolon, which may end a value or an image-set()."""
+        if self.closing:
+            if self.closing[-1] & 0xFF == self.text[start]:
+                self.closing.pop()
+            if not self.closing and self.value_start < 0:
+                self.find = self.search
+        elif self.text[start] != 0x5D:
+            self._end_value(start)
+
+    def _end_value(self, end: int) -> None:
+        if self.squeezer is not None:
+            self.squeezer.token(self.value_start, end)
+        self.position = end
+        self.value_start = -1
+        self.manner = "url"
+        self.find = self.search
+        self.closing.clear()
+
+
+class _Squeezer(Squeezer):
+    """What blanks mean in CSS."""
+
+    def least(self, run: Run, after: int) -> bytes:
+        before = self.before
+        if before in _TIGHT or after in _TIGHT or before == EDGE:
+            return b""
+        if KEPT in (before, after):
+            return b"\n" if run.newline else b" " if run.blank else b""
+        # Without a blank among them, comments separate tokens but are no combinator: "a/**/b" is not "a b". And behind
+        # an escape, a first blank would be part of it.
+        if not run.blank:
+            return b"/**/"
+        return b"/**/ " if run.comment_first and before == _ESCAPED else b" "
+
+    def squeezed(self, code: bytes) -> bytes:
+        code = code.translate(_BLANK_TO_SPACE)
+        if b" " not in code:
+            return code
+        if b"  " in code:
+            code = _BLANK_RUNS.sub(b" ", code)
+        code = _TIGHT_BLANKS.sub(b"", code)
+        return _AFTER_COLON.sub(b":", code) if b": " in code else code
+
+
+def _last_candidate(text: bytes) -> int:
+    """A place that no token begins after that may refer; -1 where there is none at all."""
+    if b"\\" in text and _ESCAPED_NAME.search(text):
+        return len(text)
+    lower = text.lower()
+    return max(place + len(name) if (place := lower.rfind(name)) >= 0 else -1 for name in _CANDIDATES)

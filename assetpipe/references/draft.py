@@ -3,36 +3,50 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from urllib.parse import quote
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
 
 from assetpipe.paths import split_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 # A reference in a comment that ends a file (ECMA-426 section 11.1): the last one counts.
 SOURCE_MAPPING_URL = re.compile(rb"[@#][ \t]*sourceMappingURL=([^\s'\"*]+)")
 # Licence comments and the pragmas that tools and browsers read stay in minified text.
 _KEPT = re.compile(rb"/[/*]!|@license|@preserve|@cc_on|[@#][ \t]*source(?:Mapping)?URL=", re.IGNORECASE)
+# No URL of a file is longer or has more escapes; its end is found by trying (see `_cut`).
+_LONGEST_ESCAPED = 4000
+_MOST_CUTS = 64
+_CUT = re.compile(r"[?#&\\]")
+
+Kind = Literal["css", "js", "html", "svg", "manifest", "map"]
+# How a reference is resolved and spelt anew:
+#   url     as a URL against its file; what was relative stays relative
+#   rooted  the same, but spelt from the site's root, since where it will be resolved is not known here
+#   module  as a module specifier: a URL if it begins with "/", "./" or "../", or else looked up among the imports
+#   page    as a link that is followed, which may as well lead to a page of the application
+Manner = Literal["url", "rooted", "module", "page"]
 
 
 class Ref(Struct, frozen=True):
     """One hole: a reference to another file.
 
-    ``path`` is its path, URL text with the language's own escapes undone; ``suffix`` its query and fragment, which
-    survive; ``written`` the bytes that stay where it names nothing. ``line`` and ``column`` count from 1 in the source,
-    columns in characters. ``kind`` says what wrote it: ``url``, ``import`` or ``map``.
+    ``path`` is its path, URL text with the language's own escapes undone; ``suffix`` its query and fragment as they
+    are written, which survive; ``written`` the bytes of both, which stay where it names nothing. ``line`` and
+    ``column`` count from 1 in the source, columns in characters. ``kind`` is the language that it is written in, and
+    ``manner`` how it is resolved; ``base`` is what the document says its relative references start from.
     """
 
     path: str
     suffix: bytes
     written: bytes
-    kind: str
+    kind: Kind
     line: int
     column: int
+    manner: Manner = "url"
+    base: str = ""
 
 
 class Draft(Struct, frozen=True):
@@ -47,48 +61,77 @@ class Draft(Struct, frozen=True):
         return [piece for piece in self.pieces if isinstance(piece, Ref)]
 
 
+class Referrer(Protocol):
+    """What a tokenizer tells of the references it finds, in their order: a Writer, or what stands before one."""
+
+    def refer(
+        self, start: int, end: int, kind: Kind, unescape: Callable[[str], str] | None = None, manner: Manner = "url"
+    ) -> None:
+        """Make a hole of the reference written at ``start:end``."""
+
+
 class Writer:
-    """Collects the pieces of one text as its tokenizer goes over it."""
+    """Collects the pieces of one text as its tokenizer goes over it, from its start to its end.
+
+    What the tokenizer says nothing of is kept as it is.
+    """
 
     def __init__(self, text: bytes) -> None:
         self._text = text
         self._pieces: list[bytes | Ref] = []
+        # Up to here the text is in the pieces.
+        self._done = 0
         self._map_at = -1
         # The place that was located last: locating all references of a text reads it once, however long its lines.
         self._offset, self._line, self._column = 0, 1, 1
 
-    @classmethod
-    def whole(cls, text: bytes) -> Draft:
-        """The draft of a text without references."""
-        writer = cls(text)
-        writer.keep(text)
-        return writer.draft()
+    def replace(self, start: int, end: int, instead: bytes = b"") -> None:
+        """Put out ``instead`` for what stands at ``start:end`` of the text."""
+        if start > self._done:
+            self._pieces.append(self._text[self._done : start])
+        if instead:
+            self._pieces.append(instead)
+        self._done = end
 
-    def keep(self, text: bytes) -> None:
-        """Put ``text`` out as it is."""
-        self._pieces.append(text)
+    def refer(
+        self, start: int, end: int, kind: Kind, unescape: Callable[[str], str] | None = None, manner: Manner = "url"
+    ) -> None:
+        """Make a hole of the reference written at ``start:end`` of the text, if it has a path of this site.
 
-    def refer(self, start: int, end: int, reference: str, kind: str) -> None:
-        """Put out the reference written at ``start:end`` of the source; a hole where it has a path of this site."""
-        written = self._text[start:end]
-        reference = reference.strip(" \t\r\n\f")
-        split = split_reference(reference)
+        ``unescape`` undoes the escapes of the language that it is written in.
+        """
+        text = self._text
+        if unescape is None:
+            # Blanks around a URL are no part of it (URL standard, section 4.4).
+            while start < end and text[start] in b" \t\r\n\f":
+                start += 1
+            while start < end and text[end - 1] in b" \t\r\n\f":
+                end -= 1
+        written = text[start:end]
+        raw = written.decode(errors="surrogateescape")
+        split = split_reference(raw if unescape is None else unescape(raw).strip(" \t\r\n\f"))
         if split is None:
-            self._pieces.append(written)
             return
         path, rest = split
-        suffix = rest.encode(errors="surrogateescape")
-        if not written.endswith(suffix):
-            # It was written with escapes of the language: percent-encoding needs none.
-            suffix = quote(rest, safe="-._~!$*+,;=:@/?#%", errors="surrogateescape").encode()
+        cut = len(raw) - len(rest) if unescape is None or raw == path + rest else _cut(raw, path, rest, unescape)
+        if cut is None:
+            return
         if kind == "map":
-            self._forget_map()
-            self._map_at = len(self._pieces)
-        self._pieces.append(Ref(path, suffix, written, kind, *self.locate(start)))
+            if self._map_at >= 0:
+                earlier = self._pieces[self._map_at]
+                assert isinstance(earlier, Ref)
+                self._pieces[self._map_at] = earlier.written
+            self._map_at = len(self._pieces) + 1
+        suffix = raw[cut:].encode(errors="surrogateescape")
+        self._pieces.append(text[self._done : start])
+        self._pieces.append(Ref(path, suffix, written, kind, *self.locate(start), manner))
+        self._done = end
 
     def locate(self, offset: int) -> tuple[int, int]:
-        """Line and column (from 1, in characters) of a byte of the source; offsets must not go down."""
+        """Line and column (from 1, in characters) of a byte of the text; offsets must not go down."""
         between = self._text[self._offset : offset]
+        if b"\r" in between:
+            between = between.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
         if newlines := between.count(b"\n"):
             self._line += newlines
             self._column = 1
@@ -97,9 +140,11 @@ class Writer:
         self._offset = offset
         return self._line, self._column
 
-    def draft(self) -> Draft:
-        """The text so far."""
-        pieces = tuple(_joined(self._pieces))
+    def draft(self, base: str = "") -> Draft:
+        """The whole text; ``base`` is what its relative references start from."""
+        self._pieces.append(self._text[self._done :])
+        self._done = len(self._text)
+        pieces = tuple(_joined(self._pieces, base))
         try:
             self._text.decode()
         except UnicodeDecodeError as error:
@@ -107,14 +152,35 @@ class Writer:
             return Draft(pieces, self.locate(error.start))
         return Draft(pieces)
 
-    def _forget_map(self) -> None:
-        if self._map_at >= 0:
-            earlier = self._pieces[self._map_at]
-            assert isinstance(earlier, Ref)
-            self._pieces[self._map_at] = earlier.written
+
+def whole(text: bytes) -> Draft:
+    """The draft of a text without references."""
+    return Writer(text).draft()
 
 
-def _joined(pieces: Iterable[bytes | Ref]) -> Iterator[bytes | Ref]:
+def is_kept(comment: bytes) -> bool:
+    """Whether a comment stays when comments are left out."""
+    return _KEPT.search(comment) is not None
+
+
+def _cut(raw: str, path: str, rest: str, unescape: Callable[[str], str]) -> int | None:
+    """Where in ``raw``, which is written with escapes, the path ends and the query or fragment begins."""
+    if not rest:
+        return len(raw)
+    lead = len(raw) - len(raw.lstrip(" \t\r\n\f"))
+    if raw.startswith(path, lead) and raw.startswith(rest[0], lead + len(path)):
+        return lead + len(path)
+    if len(raw) > _LONGEST_ESCAPED:
+        return None
+    # It may be written as an escape itself.
+    tried = [match.start() for match in _CUT.finditer(raw, lead + len(path))]
+    for cut in tried[:_MOST_CUTS]:
+        if unescape(raw[lead:cut]) == path and unescape(raw[cut:]).strip(" \t\r\n\f") == rest:
+            return cut
+    return None
+
+
+def _joined(pieces: Iterable[bytes | Ref], base: str) -> Iterator[bytes | Ref]:
     """The pieces with neighbouring bytes in one: what stays of a text is not its tokens."""
     run: list[bytes] = []
     for piece in pieces:
@@ -123,10 +189,9 @@ def _joined(pieces: Iterable[bytes | Ref]) -> Iterator[bytes | Ref]:
         else:
             yield b"".join(run)
             run.clear()
+            if base:
+                piece = Ref(
+                    piece.path, piece.suffix, piece.written, piece.kind, piece.line, piece.column, piece.manner, base
+                )
             yield piece
     yield b"".join(run)
-
-
-def is_kept(comment: bytes) -> bool:
-    """Whether a comment stays when comments are left out."""
-    return _KEPT.search(comment) is not None

@@ -1,80 +1,116 @@
-r"""JavaScript (ECMA-262): the specifiers of static and dynamic imports, and ``sourceMappingURL``, by tokenizing.
+r"""JavaScript (ECMA-262): every URL and module specifier that the language gives a meaning, found by tokenizing.
 
-The scanner looks for the next token that can matter and keeps what lies before it:
+The scanner goes from one token that can matter to the next, and what lies between is kept:
 
-1. A run of comments and blanks: kept, or when minifying squeezed to a blank, a newline (where one may end a
-   statement) or nothing.
-2. ``import`` and ``export``: a pattern of the grammar's import clause finds the specifier, which becomes a hole when
-   the scanner comes to it. Only specifiers that begin with ``/``, ``./`` or ``../`` name files.
-3. Strings, templates, regular expressions: kept. Whether a slash divides or begins a regular expression is decided by
-   the token before it (section 12.1), for which brackets are kept on a stack.
+1. Strings, templates, comments (a ``sourceMappingURL`` within is a reference) and regular expressions, which are
+   skipped whole; the code in a template's substitutions is code.
+2. ``import``, ``export``, ``importScripts`` and ``URL``: a pattern of the grammar finds the string that is the
+   reference, and the scanner makes it a hole when it comes to it.
+3. A slash, which divides or begins a regular expression by what stands before it (section 12.1). Where that is a
+   closing bracket, what was opened decides: brackets are paired only then, and only up to there.
 
-A text that does not tokenize (unterminated string, comment, template or bracket), or that holds HTML-like comments
-(annex B) or U+2028 or U+2029, is not minified. Patterns are possessive or follow the grammar, and what is unterminated
-is consumed or given up, so that time is linear in the input.
+A text that does not tokenize (an unterminated string, comment, template or bracket), or that holds HTML-like comments
+(annex B) or U+2028 or U+2029, is not minified. Every branch of the patterns begins with a byte of its own, which lets
+the search skip ahead, and repeats possessively or by the grammar, which keeps it linear.
 """
 
 from __future__ import annotations
 
 import re
 import string
+from typing import Literal
 
-from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Writer, is_kept
+from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Manner, Referrer, Writer
+from assetpipe.references.squeeze import EDGE, KEPT, Run, Squeezer
 
 _COMMENT = rb"//(?:[^\n\r\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
 _BLANKS = rb"[ \t\v\f\r\n]++|\xc2\xa0|\xef\xbb\xbf|\xe2\x80[\xa8\xa9]"
-_STRING = rb""""(?:[^"\\\n\r]++|\\(?:\r\n|.))*+"|'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+'"""
+_DOUBLE = rb'"(?:[^"\\\n\r]++|\\(?:\r\n|.))*+"'
+_SINGLE = rb"'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+'"
+_STRING = _DOUBLE + rb"|" + _SINGLE
 _NAME = rb"[\w$\\\x80-\xff]++"
 _GAP = rb"(?:" + _BLANKS + rb"|" + _COMMENT + rb")*+"
-_TOKENS = rb"""
-  | (?P<string>%(string)s)
-  | (?P<bracket>[(){}\[\]])
-  | (?P<slash>/)
-  | (?P<template>`)
-  | (?P<module>(?:(?<![\w$#\\\x80-\xff])|(?<=\xc2\xa0)|(?<=\xef\xbb\xbf))(?:import|export)(?![\w$\\\x80-\xff]))
-  | (?P<stray>"(?:[^"\\\n\r]++|\\(?:\r\n|.))*+|'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+)
-""" % {b"string": _STRING}
-_FLAGS = re.DOTALL | re.VERBOSE
-_SCAN = re.compile(rb"(?P<blank>(?:" + _COMMENT + rb")++)" + _TOKENS, _FLAGS)
-_SCAN_ALL = re.compile(rb"(?P<blank>(?:" + _BLANKS + rb"|" + _COMMENT + rb")++)" + _TOKENS, _FLAGS)
+
+
+def _word(word: bytes, more: bytes = b"") -> bytes:
+    """A pattern for a whole word: no name goes on before or after it."""
+    before = b"|".join(
+        (rb"(?<![\w$#\\\x80-\xff]" + word + rb")", rb"(?<=\xc2\xa0" + word + rb")", rb"(?<=\xef\xbb\xbf" + word + rb")")
+    )
+    return word + rb"(?:" + before + rb")" + more + rb"(?![\w$\\\x80-\xff])"
+
+
+_TOKENS = (
+    _DOUBLE + rb"?",
+    _SINGLE + rb"?",
+    rb"`",
+    _COMMENT,
+    rb"/",
+    _word(b"import", rb"(?:Scripts)?+"),
+    _word(b"export"),
+    _word(b"URL"),
+)
+_CODE = re.compile(b"|".join(_TOKENS), re.DOTALL)
+_SUBSTITUTION = re.compile(b"|".join((*_TOKENS, rb"\{", rb"\}")), re.DOTALL)
 
 _SPECIFIER = rb"(?P<specifier>" + _STRING + rb")"
+# A template without substitutions is as good as a string where an expression is wanted.
+_LITERAL = rb"(?P<specifier>" + _STRING + rb"|`(?:[^`$\\]++|\$(?!\{)|\\.)*+`)"
 _FROM = rb"from" + _GAP + _SPECIFIER
 # Comments and string names within may hold braces.
 _BRACES = rb"\{(?:[^{}/\"']++|" + _COMMENT + rb"|" + _STRING + rb")*+\}"
+
+
+def _grammar(*parts: bytes) -> re.Pattern[bytes]:
+    """A pattern of tokens with blanks and comments between them."""
+    return re.compile(_GAP.join(parts), re.DOTALL)
+
+
 # import "x" | import a, {b} from "x" | import * as a from "x" | import defer * as a from "x" …
-_IMPORT = re.compile(
-    rb"import" + _GAP + rb"(?:" + _SPECIFIER + rb"|"
-    rb"(?:(?!" + rb"from" + _GAP + rb"[\"'])" + _NAME + _GAP + rb"){0,2}+"
-    rb"(?:," + _GAP + rb")?+"
-    rb"(?:\*"
-    + _GAP
-    + rb"as"
-    + _GAP
-    + _NAME
-    + _GAP
-    + rb"|"
-    + _BRACES
-    + _GAP
-    + rb")?+"
-    + _FROM.replace(b"<specifier>", b"<after_from>")
-    + rb")",
-    re.DOTALL,
+_IMPORT = _grammar(
+    rb"import",
+    rb"(?:" + _SPECIFIER.replace(b"specifier", b"bare") + rb"|"
+    rb"(?:(?!from" + _GAP + rb"[\"'])" + _NAME + _GAP + rb"){0,2}+(?:," + _GAP + rb")?+"
+    rb"(?:" + _GAP.join((rb"\*", rb"as", _NAME, rb"|")) + _BRACES + _GAP + rb")?+" + _FROM + rb")",
 )
-_EXPORT = re.compile(
-    rb"export" + _GAP + rb"(?:\*" + _GAP + rb"(?:as" + _GAP + rb"(?:" + _NAME + rb"|" + _STRING + rb")" + _GAP + rb")?+"
-    rb"|" + _BRACES + _GAP + rb")" + _FROM,
-    re.DOTALL,
-)
-_DYNAMIC = re.compile(
-    rb"import" + _GAP + rb"(?:\." + _GAP + rb"(?:defer|source)" + _GAP + rb")?+\(" + _GAP
-    + rb"(?P<specifier>" + _STRING + rb"|`(?:[^`$\\]++|\$(?!\{))*+`)" + _GAP + rb"[,)]",
-    re.DOTALL,
+_EXPORT = _grammar(
+    rb"export",
+    rb"(?:" + _GAP.join((rb"\*", rb"(?:as", rb"(?:" + _NAME + rb"|" + _STRING + rb")", rb")?+|"))
+    + _BRACES + _GAP + rb")" + _FROM,
 )  # fmt: skip
+_DYNAMIC = _grammar(rb"import", rb"(?:\." + _GAP + rb"(?:defer|source)" + _GAP + rb")?+\(", _LITERAL, rb"[,)]")
+_RESOLVE = _grammar(rb"import", rb"\.", rb"meta", rb"\.", rb"resolve", rb"\(", _LITERAL, rb"[,)]")
+_NEW_URL = _grammar(
+    rb"URL",
+    rb"\(",
+    _LITERAL,
+    rb",",
+    rb"import",
+    rb"\.",
+    rb"meta",
+    rb"\.",
+    rb"url(?![\w$\\\x80-\xff])",
+    rb"(?:,|)",
+    rb"\)",
+)
+_SCRIPTS = _grammar(rb"importScripts", rb"\(")
+_ARGUMENT = _grammar(b"", _LITERAL, rb"(?P<more>,|\))")
 _TEMPLATE = re.compile(rb"(?:[^`\\$]++|\\.|\$(?!\{))*+(`|\$\{)", re.DOTALL)
 _REGEX = re.compile(rb"/(?![*/])(?:[^\\/\[\n\r]++|\\[^\n\r]|\[(?:[^\]\\\n\r]++|\\[^\n\r])*+\])++/[\w$]*+")
-_WORD = re.compile(rb"(?<![\w$\x80-\xff])(#|(?<!\.\.)\.|)([a-z]++)\Z")
-_FOR = re.compile(rb"\bfor\s*+\Z")
+# So many slashes that begin no regular expression are no JavaScript: the rest is not tried.
+_MOST_STRAY_SLASHES = 50
+_HASHBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![^\n\r]*+")
+_EXPORT_CANDIDATE = re.compile(rb"\bexport\b")
+_NOT_MINIFIED = re.compile(rb"<!--|-->|\xe2\x80[\xa8\xa9]")
+_UNESCAPE = re.compile(
+    r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|[\n\r\u2028\u2029])|(.))", re.DOTALL
+)
+_ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+
+_SPACES = b" \t\v\f\r\n"
+_NAME_BYTES = frozenset((string.ascii_letters + string.digits + "_$\\#@").encode()) | frozenset(range(128, 256))
+_LAST_WORD = re.compile(rb"(?<![\w$#\\\x80-\xff])[a-zA-Z]++\Z")
+_LONGEST_WORD = 12
 # After these words an expression begins, so a slash begins a regular expression.
 _BEFORE_EXPRESSION = frozenset(
     b"await break case continue default delete do else extends in instanceof".split()
@@ -83,27 +119,30 @@ _BEFORE_EXPRESSION = frozenset(
 # Names in some places, operators in others.
 _AMBIGUOUS = frozenset((b"await", b"of", b"yield"))
 _BEFORE_HEAD = frozenset((b"if", b"while", b"for", b"with"))
-_COMMENTS = re.compile(_COMMENT, re.DOTALL)
-_UNTERMINATED = re.compile(rb"(?:" + _BLANKS + rb"|//[^\n\r]*+|/\*(?:[^*]++|\*(?!/))*+\*/)*+/\*", re.DOTALL)
-_HASHBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![^\n\r]*+[\n\r]?")
-_NEWLINES = re.compile(rb"[\n\r]|\xe2\x80[\xa8\xa9]")
-_CANDIDATE = re.compile(rb"\b(?:import|export)\b|sourceMappingURL=")
-_NOT_MINIFIED = re.compile(rb"<!--|-->|\xe2\x80[\xa8\xa9]")
-_UNESCAPE = re.compile(
-    r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|[\n\r\u2028\u2029])|(.))", re.DOTALL
-)
-# So many slashes that begin no regular expression are no JavaScript: the rest is not tried.
-_MOST_STRAY_SLASHES = 50
-_SINGLE = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
+_BEFORE_OBJECT = frozenset(b"return typeof in of new void throw yield await".split())
+_BRACKET = re.compile(rb"[(){}\[\]]")
+_NOT_BRACKETS = bytes(set(range(256)) - set(b"(){}[]"))
+_OPENED = {ord(")"): ord("("), ord("]"): ord("["), ord("}"): ord("{")}
 
-_NAME_BYTES = frozenset((string.ascii_letters + string.digits + "_$\\#@").encode()) | frozenset(range(128, 256))
+# A regular expression without flags, before which a name must stay apart.
+_REGEX_END = 256
 # A newline after or before these ends no statement (automatic semicolon insertion, section 12.10).
 _NO_NEWLINE_AFTER = frozenset(b"{;,([")
 _NO_NEWLINE_BEFORE = frozenset(b"});,]")
-# Beside these a blank separates nothing.
-_TIGHT = frozenset(b"{}()[];,:?=&|^~%\"'`")
 # Pairs that would grow together into another token: "+ +", "- -", "/ /" and "/ *" (comments), "<!--", "-->".
 _APART = frozenset((b"++", b"--", b"//", b"/*", b"<!", b"!-", b"->"))
+_TO_NEWLINE_OR_SPACE = bytes.maketrans(b"\t\v\f\r", b"   \n")
+_LINE_STARTS = re.compile(rb"\n[ \n]++")
+_SPACE_RUNS = re.compile(rb"  ++")
+_LINES = re.compile(rb"\n(?:(?=[});,\]])|(?<=[{;,(\[]\n))")
+# The same as `_apart` says of a blank between two bytes, for all blanks of a text at once.
+_N = rb"\w$\\#@\x80-\xff"
+_GAPS = re.compile(
+    rb" (?:(?=[^%(n)s.+\-*/!>])|(?<=[^%(n)s.+\-/<!] )|(?<=[%(n)s] )(?=[+\-*!>])|(?<=[+\-<!] )(?=[%(n)s]))"
+    % {b"n": _N}
+)  # fmt: skip
+
+Opened = Literal["head", "group", "object", "block", "index"]
 
 
 class _UnscannableError(Exception):
@@ -112,14 +151,25 @@ class _UnscannableError(Exception):
 
 def scan(text: bytes, minify: bool) -> Draft:
     """Find the references of a script or module; when minifying, leave out what the syntax tree does not hold."""
-    if not minify and not _CANDIDATE.search(text):
-        return Writer.whole(text)
     if minify and not _NOT_MINIFIED.search(text):
+        writer = Writer(text)
+        squeezer = _Squeezer(text, writer)
         try:
-            return _Scanner(text, minify=True).run()
+            _Scanner(text, 0, len(text), writer, squeezer).run(len(text))
         except _UnscannableError:
             pass
-    return _Scanner(text, minify=False).run()
+        else:
+            squeezer.finish()
+            return writer.draft()
+    writer = Writer(text)
+    if (last := _last_candidate(text)) >= 0:
+        _Scanner(text, 0, len(text), writer).run(last)
+    return writer.draft()
+
+
+def read(text: bytes, start: int, end: int, writer: Referrer) -> None:
+    """Tell ``writer`` of the references in the script or module at ``start:end``."""
+    _Scanner(text, start, end, writer).run(end)
 
 
 def unescape(text: str) -> str:
@@ -132,247 +182,340 @@ def unescape(text: str) -> str:
         if code:
             value = int(code, 16)
             return chr(value) if value <= 0x10FFFF and not 0xD800 <= value <= 0xDFFF else "\N{REPLACEMENT CHARACTER}"
-        return "" if match[4] else _SINGLE.get(match[5], match[5])
+        return "" if match[4] else _ESCAPED.get(match[5], match[5])
 
     return _UNESCAPE.sub(replace, text)
 
 
 class _Scanner:
-    """One pass over one text.
+    """One pass over one text; ``squeezer`` is there when it is minified.
 
-    ``last`` is the last significant byte (0 at the start); ``last_end`` where it ends in the text; ``solid`` whether
-    it ends a string, template or regular expression, which is no punctuation; ``divides`` overrides, after a bracket,
-    whether a slash would divide.
+    ``solid`` is where the last significant token ends, if it is a string, template or regular expression, as far as
+    the code since is blank.
     """
 
-    def __init__(self, text: bytes, *, minify: bool) -> None:
+    def __init__(self, text: bytes, start: int, end: int, writer: Referrer, squeezer: _Squeezer | None = None) -> None:
         self.text = text
-        self.minify = minify
-        self.writer = Writer(text)
-        self.specifiers: dict[int, str] = {}
-        self.brackets: list[str] = []
-        self.position = 0
-        self.last = 0
-        self.last_end = 0
-        self.solid = False
-        self.divides: bool | None = None
+        self.start = start
+        self.end = end
+        self.writer = writer
+        self.squeezer = squeezer
+        self.position = start
+        self.find = _CODE.search
+        # Strings and templates to come that are references.
+        self.wanted: dict[int, Manner] = {}
+        # What is no code, in order: (start, end, whether it is a comment).
+        self.spans: list[tuple[int, int, bool]] = [(start, start, True)]
+        # Of each template that is open, how many braces are open in its substitution.
+        self.templates: list[int] = []
+        self.brackets = _Brackets(self)
         self.stray_slashes = 0
 
-    def run(self) -> Draft:
-        text, find = self.text, (_SCAN_ALL if self.minify else _SCAN).search
-        if hashbang := _HASHBANG.match(text):
-            self.writer.keep(hashbang[0])
+    def run(self, last: int) -> None:
+        """Go over the text up to its end, or the first token after ``last`` that no reference needs."""
+        text, end, wanted, spans = self.text, self.end, self.wanted, self.spans
+        if self.start == 0 and (hashbang := _HASHBANG.match(text)):
             self.position = hashbang.end()
-        while match := find(text, self.position):
+            self._span(0, comment=True)
+        while match := self.find(text, self.position, end):
             start = match.start()
-            if start > self.position:
-                self._code(start)
-            self.position = match.end()
-            kind = match.lastgroup
-            if kind == "blank":
-                self._blank(start, match[0])
-            elif kind == "string":
-                self._literal(start, self.specifiers.pop(start, ""))
-            elif kind == "bracket":
-                self._bracket(start, match[0])
-            elif kind == "template":
+            if start > last and not wanted:
+                return
+            self.position = position = match.end()
+            first = text[start]
+            if first in b"\"'":
+                if text[position - 1] != first or position - start < 2:
+                    self._broken()
+                if self.squeezer is not None:
+                    self.squeezer.token(start, position)
+                if start in wanted:
+                    self.writer.refer(start + 1, position - 1, "js", unescape, wanted.pop(start))
+                spans.append((start, position, False))
+            elif first == 0x2F:
+                if position - start > 1:
+                    self._comment(start)
+                else:
+                    self._slash(start)
+            elif first == 0x60:
                 self._template(start)
-            elif kind == "slash":
-                self._slash(start)
-            elif kind == "module":
-                self._module(start, match[0])
+            elif first == 0x7B:
+                self.templates[-1] += 1
+            elif first == 0x7D:
+                self._close_brace(start)
             else:
-                self._broken()
-                self._mark(start, match[0])
-        if self.position < len(text):
-            self._code(len(text))
-        if self.brackets:
+                self._word(start, match[0])
+        if self.templates:
             self._broken()
-        return self.writer.draft()
+        if self.squeezer is not None and not self.brackets.are_paired():
+            self._broken()
 
     def _broken(self) -> None:
         """Without minifying a text that does not tokenize is read on as well as may be, as a browser reports it."""
-        if self.minify:
+        if self.squeezer is not None:
             raise _UnscannableError
 
-    def _mark(self, start: int, token: bytes, *, solid: bool = False, divides: bool | None = None) -> None:
-        self.writer.keep(token)
-        self._seen(start + len(token), solid=solid, divides=divides)
+    def _span(self, start: int, *, comment: bool = False, before: int | None = None) -> None:
+        self.spans.append((start, self.position, comment))
+        if self.squeezer is not None:
+            self.squeezer.token(start, self.position, before)
 
-    def _seen(self, end: int, *, solid: bool = False, divides: bool | None = None) -> None:
-        self.last, self.last_end, self.solid, self.divides = self.text[end - 1], end, solid, divides
+    def _comment(self, start: int) -> None:
+        if self.text[start + 1] == 0x2A and (
+            self.position - start < 4 or self.text[self.position - 2 : self.position] != b"*/"
+        ):
+            self._broken()
+        self.spans.append((start, self.position, True))
+        if self.squeezer is not None and not self.squeezer.comment(start, self.position):
+            return
+        if url := SOURCE_MAPPING_URL.search(self.text, start, self.position):
+            self.writer.refer(*url.span(1), "map")
 
-    def _code(self, end: int) -> None:
-        """Keep the tokens that cannot matter, up to ``end``."""
-        code = self.text[self.position : end]
-        self.writer.keep(code)
-        # Unless minifying, blanks are part of it.
-        significant = len(code.rstrip(b" \t\v\f\r\n"))
-        if significant:
-            self._seen(self.position + significant)
-        self.position = end
+    def _template(self, start: int) -> None:
+        if start in self.wanted:
+            end = _TEMPLATE.match(self.text, self.position, self.end)
+            assert end is not None
+            self.position = end.end()
+            self._span(start)
+            self.writer.refer(start + 1, self.position - 1, "js", unescape, self.wanted.pop(start))
+            return
+        self._template_text(start)
 
-    def _word(self) -> bytes:
-        """The word that ends with the last significant byte; empty where it is a property's name, or none."""
-        match = _WORD.search(self.text, max(0, self.last_end - 12), self.last_end)
-        return b"" if match is None or match[1] else match[2]
+    def _template_text(self, start: int) -> None:
+        """Go over the text of a template, which begins at ``start``, to its end or its next substitution."""
+        match = _TEMPLATE.match(self.text, self.position, self.end)
+        if match is None:
+            self._broken()
+            self.position = self.end
+            return
+        self.position = match.end()
+        self._span(start)
+        if match[1] != b"`":
+            self.templates.append(0)
+        self.find = _SUBSTITUTION.search if self.templates else _CODE.search
 
-    def _literal(self, start: int, kind: str) -> None:
-        token = self.text[start : self.position]
-        inside = unescape(token[1:-1].decode(errors="surrogateescape"))
-        if kind and inside.startswith(("/", "./", "../")):
-            self.writer.keep(token[:1])
-            self.writer.refer(start + 1, self.position - 1, inside, kind)
-            self.writer.keep(token[-1:])
+    def _close_brace(self, start: int) -> None:
+        if self.templates[-1]:
+            self.templates[-1] -= 1
         else:
-            self.writer.keep(token)
-        self._seen(self.position, solid=True, divides=True)
+            self.templates.pop()
+            self._template_text(start)
 
-    def _bracket(self, start: int, bracket: bytes) -> None:
-        divides: bool | None = False
-        if bracket == b"(":
-            self.brackets.append("head" if self._word() in _BEFORE_HEAD or self._is_for_await() else "group")
-        elif bracket == b"{":
-            self.brackets.append("expression" if self._expects_expression() else "block")
-        elif bracket == b"[":
-            self.brackets.append("index")
-        else:
-            if not self.brackets:
-                self._broken()
-            opened = self.brackets.pop() if self.brackets else "block"
-            divides = opened in ("group", "expression", "index")
-            if opened == "substitution" and bracket == b"}":
-                self.writer.keep(bracket)
-                self._template_text()
-                return
-        self._mark(start, bracket, divides=divides)
+    def before(self, start: int, span: int | None = None) -> tuple[int, bool]:
+        """Where the last significant token before ``start`` ends, and whether that is a string or the like.
 
-    def _is_for_await(self) -> bool:
-        return (
-            self._word() == b"await"
-            and _FOR.search(self.text, max(0, self.last_end - 40), self.last_end - 5) is not None
-        )
+        ``span`` is the index of the last span before ``start``, if that is not the last of all.
+        """
+        place = len(self.spans) - 1 if span is None else span
+        while place >= 0:
+            first, last, is_comment = self.spans[place]
+            if end := self._code_before(last, start):
+                return end, False
+            if not is_comment:
+                return last, True
+            start = first
+            place -= 1
+        return self.start, False
 
-    def _expects_expression(self) -> bool:
-        """Whether an opening brace here begins an object, not a block."""
-        if self.solid or not self.last:
-            return False
-        if self.last in b"=([,?&|^%*<!~+-":
-            return True
-        return self._word() in (b"return", b"typeof", b"in", b"of", b"new", b"void", b"throw", b"yield", b"await")
+    def _code_before(self, start: int, end: int) -> int:
+        """Where the last token between the two ends; 0 where all is blank. Long blanks are looked at piece by piece."""
+        while start < end:
+            code = self.text[max(start, end - 64) : end]
+            bare = code.rstrip(_SPACES)
+            if bare.endswith((b"\xc2\xa0", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\xe2\x80\xa9")):
+                bare = bare[: -2 if bare.endswith(b"\xc2\xa0") else -3]
+            elif bare:
+                return end - len(code) + len(bare)
+            end -= len(code) - len(bare)
+        return 0
+
+    def word_before(self, end: int, span: int | None = None) -> bytes:
+        """The word that ends at ``end``; empty where it is a property's name, or none."""
+        match = _LAST_WORD.search(self.text, max(self.start, end - _LONGEST_WORD), end)
+        return match[0] if match is not None and not self.is_property(match.start(), span) else b""
+
+    def is_property(self, start: int, span: int | None = None) -> bool:
+        """Whether the name that begins at ``start`` stands after a dot (three dots spread)."""
+        end, solid = self.before(start, span)
+        return not solid and self.text[end - 1 : end] == b"." and self.text[end - 3 : end] != b"..."
 
     def _slash(self, start: int) -> None:
-        if (self.last == ord("}") and not self.solid) or self._word() in _AMBIGUOUS:
-            # Which it is depends on more than the token before: what brace that was, whether the word is a name.
-            self._broken()
-        if self._slash_divides():
-            self._mark(start, b"/")
+        if self._divides(start):
+            if self.squeezer is not None:
+                self.squeezer.token(start, self.position)
             return
-        regex = _REGEX.match(self.text, start) if self.stray_slashes < _MOST_STRAY_SLASHES else None
+        regex = _REGEX.match(self.text, start, self.end) if self.stray_slashes < _MOST_STRAY_SLASHES else None
         if regex is None:
             self._broken()
             self.stray_slashes += 1
-            self._mark(start, b"/")
             return
         self.position = regex.end()
-        self._mark(start, regex[0], solid=True, divides=True)
+        self._span(start, before=_REGEX_END if regex[0].endswith(b"/") else None)
 
-    def _slash_divides(self) -> bool:
-        if self.divides is not None:
-            return self.divides
-        if self.last in _NAME_BYTES:
-            return self._word() not in _BEFORE_EXPRESSION
-        if self.last in b"+-":
-            return self.text[self.last_end - 2 : self.last_end] in (b"++", b"--")
-        return self.last == ord(".") and self.text[self.last_end - 3 : self.last_end] != b"..."
+    def _divides(self, start: int) -> bool:
+        """Whether a slash divides; what only a parser can tell is broken."""
+        end, solid = self.before(start)
+        if solid:
+            # Unless it is the text of a template, up to the beginning of a substitution.
+            return self.text[end - 2 : end] != b"${"
+        if end == self.start:
+            return False
+        text, last = self.text, self.text[end - 1]
+        if last in _NAME_BYTES:
+            word = self.word_before(end)
+            if word in _AMBIGUOUS:
+                self._broken()
+            return word not in _BEFORE_EXPRESSION
+        if last in b")}":
+            if last == 0x7D:
+                # Which it is depends on what brace that was: a function's as a statement's, a class's, an object's.
+                self._broken()
+            return self.brackets.last_opened(start) in ("group", "object")
+        if last in b"+-":
+            first = end
+            while first > self.start and text[first - 1] == last:
+                first -= 1
+            return (end - first) % 2 == 0 and self._is_operand(first)
+        return last == 0x5D or (last == 0x2E and text[end - 3 : end] != b"...")
 
-    def _template(self, start: int) -> None:
-        kind = self.specifiers.pop(start, "")
-        end = self.text.find(b"`", self.position) + 1
-        if kind and end:
-            self.position = end
-            self._literal(start, kind)
-            return
-        self.writer.keep(b"`")
-        self._template_text()
+    def _is_operand(self, start: int) -> bool:
+        """Whether what stands before ``++`` or ``--`` can be raised: then these come after it, and on its line."""
+        end, solid = self.before(start)
+        if solid or end == self.start or b"\n" in self.text[end:start]:
+            return False
+        last = self.text[end - 1]
+        return last in b")]" or (last in _NAME_BYTES and self.word_before(end) not in _BEFORE_EXPRESSION)
 
-    def _template_text(self) -> None:
-        """Keep the text of a template from here to its end or its next substitution."""
-        match = _TEMPLATE.match(self.text, self.position)
-        if match is None:
-            self._broken()
-            self.writer.keep(self.text[self.position :])
-            self.position = len(self.text)
-            return
-        self.writer.keep(match[0])
-        self.position = match.end()
-        if match[1] == b"`":
-            self._seen(self.position, solid=True, divides=True)
+    def _word(self, start: int, word: bytes) -> None:
+        """Look ahead for the references of what begins with ``word``."""
+        text, end = self.text, self.end
+        if word == b"importScripts":
+            dot = self.before(start)[0] - 1
+            if not self.is_property(start) or self.word_before(self.before(dot)[0]) in (b"self", b"globalThis"):
+                self._want_arguments(start)
+        elif word == b"URL":
+            match = None
+            if self.word_before(self.before(start)[0]) == b"new" and (match := _NEW_URL.match(text, start, end)):
+                self.wanted[match.start("specifier")] = "url"
+        elif self.is_property(start):
+            pass
+        elif word == b"export":
+            if match := _EXPORT.match(text, start, end):
+                self.wanted[match.start("specifier")] = "module"
+        elif match := _DYNAMIC.match(text, start, end) or _RESOLVE.match(text, start, end):
+            self.wanted[match.start("specifier")] = "module"
+        elif match := _IMPORT.match(text, start, end):
+            self.wanted[match.start(match.lastgroup or 0)] = "module"
+
+    def _want_arguments(self, start: int) -> None:
+        call = _SCRIPTS.match(self.text, start, self.end)
+        position = call.end() if call else self.end
+        while match := _ARGUMENT.match(self.text, position, self.end):
+            self.wanted[match.start("specifier")] = "url"
+            position = match.end() if match["more"] == b"," else self.end
+
+
+class _Brackets:
+    """Pairs a script's brackets, as far as a slash after one asks for it."""
+
+    def __init__(self, scanner: _Scanner) -> None:
+        self.scanner = scanner
+        self.span = 0  # up to here the spans and the code between them have been gone over
+        self.position = scanner.start
+        self.opened: list[Opened] = []
+        self.last: Opened = "block"
+
+    def last_opened(self, end: int) -> Opened:
+        """What the last closing bracket before ``end`` closes."""
+        spans = self.scanner.spans
+        while self.position < end:
+            following = spans[self.span + 1] if self.span + 1 < len(spans) else (end, end, True)
+            for match in _BRACKET.finditer(self.scanner.text, self.position, following[0]):
+                self._pair(match.start())
+            self.position = following[1]
+            if self.span + 1 < len(spans):
+                self.span += 1
+        return self.last
+
+    def are_paired(self) -> bool:
+        """Whether all brackets of the text are closed by their own kind."""
+        text, position, code = self.scanner.text, self.scanner.start, []
+        for start, end, _ in self.scanner.spans:
+            code.append(text[position:start])
+            position = end
+        code.append(text[position : self.scanner.end])
+        opened: list[int] = []
+        for bracket in b"".join(code).translate(None, _NOT_BRACKETS):
+            if bracket not in _OPENED:
+                opened.append(bracket)
+            elif not opened or opened.pop() != _OPENED[bracket]:
+                return False
+        return not opened
+
+    def _pair(self, start: int) -> None:
+        bracket = self.scanner.text[start]
+        if bracket in _OPENED:
+            self.last = self.opened.pop() if self.opened else "block"
+        elif bracket == 0x5B:
+            self.opened.append("index")
         else:
-            self.brackets.append("substitution")
-            self._seen(self.position, divides=False)
+            self.opened.append(self._head(start) if bracket == 0x28 else self._brace(start))
 
-    def _module(self, start: int, word: bytes) -> None:
-        """Look ahead for the specifier of a declaration or call that begins here."""
-        property_name = self.last == ord(".") and self.text[self.last_end - 3 : self.last_end] != b"..."
-        if not property_name:
-            if word == b"export":
-                match = _EXPORT.match(self.text, start)
-                if match:
-                    self.specifiers[match.start("specifier")] = "import"
-            elif match := _DYNAMIC.match(self.text, start):
-                self.specifiers[match.start("specifier")] = "import"
-            elif match := _IMPORT.match(self.text, start):
-                self.specifiers[match.start(match.lastgroup or 0)] = "import"
-        self._mark(start, word)
+    def _head(self, start: int) -> Opened:
+        end, solid = self.scanner.before(start, self.span)
+        word = b"" if solid else self.scanner.word_before(end, self.span)
+        if word == b"await":
+            word = self.scanner.word_before(self.scanner.before(end - len(word), self.span)[0], self.span)
+        return "head" if word in _BEFORE_HEAD else "group"
 
-    def _blank(self, start: int, blank: bytes) -> None:
-        """Put out a run of blanks and comments."""
-        if self.position == len(self.text) and _UNTERMINATED.match(blank):
-            self._broken()
-        if b"/" not in blank or not is_kept(blank):
-            self.writer.keep(self._squeezed(blank) if self.minify else blank)
-            return
-        position = 0
-        for comment in _COMMENTS.finditer(blank):
-            if self.minify and not is_kept(comment[0]):
-                continue
-            between = blank[position : comment.start()]
-            self.writer.keep(_least(between) if self.minify else between)
-            position = comment.end()
-            if url := SOURCE_MAPPING_URL.search(comment[0]):
-                at = start + comment.start()
-                self.writer.keep(comment[0][: url.start(1)])
-                self.writer.refer(at + url.start(1), at + url.end(1), url[1].decode(errors="surrogateescape"), "map")
-                self.writer.keep(comment[0][url.end(1) :])
-            else:
-                self.writer.keep(comment[0])
-        rest = blank[position:]
-        self.writer.keep(_least(rest) if self.minify and rest else rest)
+    def _brace(self, start: int) -> Opened:
+        end, solid = self.scanner.before(start, self.span)
+        if solid or end == self.scanner.start:
+            return "block"
+        if self.scanner.text[end - 1] in b"=([,?&|^%*<!~+-":
+            return "object"
+        return "object" if self.scanner.word_before(end, self.span) in _BEFORE_OBJECT else "block"
 
-    def _squeezed(self, blank: bytes) -> bytes:
-        """The least that keeps the tokens on its two sides apart, and the statements."""
-        if self.position == len(self.text) or not self.last:
+
+class _Squeezer(Squeezer):
+    """What blanks and newlines mean in JavaScript."""
+
+    def least(self, run: Run, after: int) -> bytes:
+        before = self.before
+        if before == EDGE:
             return b""
-        before, after = self.last, self.text[self.position]
-        if _NEWLINES.search(blank):
-            if (before in _NO_NEWLINE_AFTER and not self.solid) or after in _NO_NEWLINE_BEFORE:
-                return b""
-            return b"\n"
-        if self.solid:
-            # The flags of a regular expression would swallow a word.
-            return b" " if before not in b"\"'`" and (after in _NAME_BYTES or after == ord("/")) else b""
-        if before in _NAME_BYTES:
-            apart = after in _NAME_BYTES or after == ord(".")
-        elif before == ord("."):
-            # "1. in x": a number may not touch a name.
-            number = self.text[self.last_end - 2 : self.last_end - 1].isdigit()
-            apart = after in b".0123456789" or (number and after in _NAME_BYTES)
-        else:
-            apart = bytes((before, after)) in _APART
-        return b" " if apart else b""
+        if KEPT in (before, after):
+            return b"\n" if run.newline else b" " if run.blank else b""
+        if run.newline:
+            return b"" if before in _NO_NEWLINE_AFTER or after in _NO_NEWLINE_BEFORE else b"\n"
+        return b" " if _apart(before, after) else b""
+
+    def squeezed(self, code: bytes) -> bytes:
+        code = code.translate(_TO_NEWLINE_OR_SPACE)
+        if b"\n" in code:
+            code = _LINE_STARTS.sub(b"\n", code)
+            code = _SPACE_RUNS.sub(b" ", code)
+            code = _LINES.sub(b"", code.replace(b" \n", b"\n"))
+        elif b"  " in code:
+            code = _SPACE_RUNS.sub(b" ", code)
+        return _GAPS.sub(b"", code) if b" " in code else code
 
 
-def _least(blank: bytes) -> bytes:
-    """A newline if there was one, or else a blank."""
-    return b"\n" if _NEWLINES.search(blank) else blank[:1] and b" "
+def _apart(before: int, after: int) -> bool:
+    """Whether a blank keeps two tokens apart that end and begin so."""
+    if before in _NAME_BYTES:
+        return after in _NAME_BYTES or after == 0x2E
+    if before == _REGEX_END:
+        # Its flags would swallow a word.
+        return after in _NAME_BYTES or after == 0x2F
+    if before == 0x2E:
+        # "1. in x": a number may not touch a name.
+        return after in _NAME_BYTES or after == 0x2E
+    return bytes((before, after)) in _APART
+
+
+def _last_candidate(text: bytes) -> int:
+    """Where the last thing begins that may refer; -1 where there is none."""
+    last = max(text.rfind(b"import"), text.rfind(b"sourceMappingURL="))
+    for match in _EXPORT_CANDIDATE.finditer(text, last + 1):
+        last = match.start()
+    return last

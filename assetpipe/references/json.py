@@ -1,0 +1,44 @@
+"""JSON (RFC 8259) in which some strings are URLs: what web app manifests and import maps share."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],]')
+
+
+def strings(text: bytes, start: int, end: int) -> Iterator[tuple[list[str | None], int, int]]:
+    """Every string at ``start:end`` that is a value: the way to it, and where it is written, without its quotes.
+
+    The way has the key of each object that is open, and None for each array. A text that is no JSON has no strings.
+    """
+    try:
+        json.loads(text[start:end])
+    except (ValueError, RecursionError):
+        return
+    way: list[str | None] = []
+    expects_key = False
+    for token in _TOKEN.finditer(text, start, end):
+        first = token[0][:1]
+        if first in b"{[":
+            way.append("" if first == b"{" else None)
+        elif first in b"}]":
+            way.pop()
+        elif first == b'"' and expects_key:
+            way[-1] = json.loads(token[0])
+        elif first == b'"':
+            yield way, token.start() + 1, token.end() - 1
+        expects_key = first in b"{," and way[-1] is not None
+
+
+def unescape(text: str) -> str:
+    """Undo the escapes of a string (section 7)."""
+    try:
+        return str(json.loads(f'"{text}"'))
+    except ValueError:  # a part of a string, that ends within an escape
+        return "\0"

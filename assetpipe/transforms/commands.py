@@ -1,0 +1,101 @@
+"""The user's own tools, Sass or esbuild or any other: one source in, the bytes of one asset out."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assetpipe.errors import AssetpipeError, ConfigError
+from assetpipe.paths import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What a browser is sent in place of what it cannot read.
+SUFFIXES = {
+    **dict.fromkeys((".scss", ".sass", ".less", ".styl", ".stylus", ".pcss"), ".css"),
+    **dict.fromkeys((".ts", ".tsx", ".jsx", ".coffee"), ".js"),
+    ".mts": ".mjs",
+}
+# A tool's message is shown up to here.
+_LONGEST_MESSAGE = 4000
+_ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+
+
+class CommandError(AssetpipeError):
+    """A tool failed; the text is the tool's own."""
+
+
+class Tool:
+    """A command line, ready to run in the folder ``base``. Raises ConfigError where there is no such program."""
+
+    def __init__(self, run: str | Sequence[str], base: Path) -> None:
+        try:
+            self.arguments = tuple(shlex.split(run)) if isinstance(run, str) else tuple(run)
+        except ValueError as error:
+            raise ConfigError(f"command: {run}: {error}") from error
+        self._base = base
+        # The project's own tools come first, as in its npm scripts.
+        self._path = os.pathsep.join((str(base / "node_modules" / ".bin"), os.environ.get("PATH", os.defpath)))
+        self.name = Path(self.arguments[0]).name
+        program = self.arguments[0]
+        if os.sep in program:
+            program = str(base / program)
+        found = shutil.which(program, path=self._path)
+        if found is None:
+            raise ConfigError(
+                f"command: there is no program `{self.arguments[0]}`, neither in node_modules/.bin nor on the PATH. "
+                f"Install it, for example by `npm install --save-dev {self.name}`, or write its path."
+            )
+        self._program = found
+
+    def version(self) -> str:
+        """What tells one version of the tool from another: its program, and the npm package that this belongs to."""
+        program = Path(self._program).resolve()
+        package = next((f / "package.json" for f in program.parents if (f / "package.json").is_file()), None)
+        files = [program] if package is None or "node_modules" not in program.parts else [program, package]
+        return Digest.of(*(Digest.of(file.read_bytes()).raw for file in files)).tag
+
+    def run(self, source: str, suffix: str) -> bytes:
+        """Run on the file ``source``, and read what it wrote. Raises CommandError with the tool's own message."""
+        with tempfile.TemporaryDirectory(prefix="assetpipe-") as folder:
+            output = Path(folder) / f"output{suffix}"
+            filled = [a.replace("{input}", source).replace("{output}", str(output)) for a in self.arguments[1:]]
+            reads = any("{input}" in argument for argument in self.arguments)
+            writes = any("{output}" in argument for argument in self.arguments)
+            try:
+                done = subprocess.run(
+                    [self._program, *filled],
+                    cwd=self._base,
+                    env={**os.environ, "PATH": self._path},
+                    input=b"" if reads else Path(source).read_bytes(),
+                    capture_output=True,
+                    check=False,
+                )
+            except OSError as error:
+                raise CommandError(f"cannot be run: {error.strerror or error}") from error
+            if done.returncode:
+                raise CommandError(_message(done.stderr) or _message(done.stdout) or f"exit code {done.returncode}")
+            if not writes:
+                return done.stdout
+            try:
+                return output.read_bytes()
+            except OSError as error:
+                raise CommandError(_message(done.stderr) or "it ended well, but wrote no {output}") from error
+
+
+def suffix_of(name: str, suffix: str) -> str:
+    """The suffix of the asset that a source of that name becomes: ``suffix``, or else the usual one."""
+    own = os.path.splitext(name)[1]
+    return suffix or SUFFIXES.get(own.lower(), own)
+
+
+def _message(output: bytes) -> str:
+    text = _ESCAPE_SEQUENCES.sub("", output.decode(errors="replace")).strip()
+    return text if len(text) <= _LONGEST_MESSAGE else text[:_LONGEST_MESSAGE] + " …"

@@ -1,0 +1,52 @@
+"""``[tool.assetpipe.imports]``: one table for the specifiers in modules and for a page's import map."""
+
+from __future__ import annotations
+
+from assetpipe import manifest
+from assetpipe.verify import verify
+from tests.conftest import Command, Project, write
+
+IMPORTS = {"lit": "/static/v/lit/index.js", "lit/": "/static/v/lit/", "gone": "/static/no.js"}
+SOURCES = {
+    "app.js": "import { html } from 'lit'; import 'lit/task.js'; import 'other'",
+    "v/lit/index.js": "export const html = 1",
+    "v/lit/task.js": "import 'lit'",
+    "v/lit/ä b.css": "",
+    "v/lit/readme.txt": "",
+}
+
+
+def test_the_import_map_names_what_the_imports_stand_for(project: Project) -> None:
+    project.configure(imports=IMPORTS)
+    project.write(SOURCES)
+    told = project.publish().manifest
+    urls = {path: asset.url for path, asset in told.assets.items()}
+    assert manifest.import_map(told)["imports"] == {
+        "lit": urls["/static/v/lit/index.js"],
+        "lit/index.js": urls["/static/v/lit/index.js"],
+        "lit/task.js": urls["/static/v/lit/task.js"],
+        "lit/ä b.css": urls["/static/v/lit/ä b.css"].replace("ä b", "%C3%A4%20b"),
+    }
+    app = project.public("/static/app.js").decode()
+    assert f"./v/lit/{urls['/static/v/lit/index.js'].rpartition('/')[2]}" in app
+    assert "import'other'" in app
+    assert verify(project.dist).faults == ()
+
+
+def test_other_imports_are_another_release(project: Project) -> None:
+    project.write(SOURCES)
+    releases = set()
+    for imports in ({}, {"x": "/static/v/lit/index.js"}, {"x": "/static/app.js"}):
+        project.configure(imports=imports)
+        releases.add(project.publish().manifest.release)
+    assert len(releases) == 3
+
+
+def test_on_the_command_line(project: Project, assetpipe: Command) -> None:
+    assert assetpipe("importmap").code == 1
+    write(project.folder, {"assetpipe.toml": "[imports]\nlit = '/static/v/lit/index.js'\n"})
+    project.write(SOURCES)
+    assert assetpipe("build").code == 0
+    told = assetpipe("importmap").json
+    assert list(told["imports"]) == ["lit"]
+    assert told["imports"]["lit"].startswith("/static/v/lit/index.")
