@@ -16,24 +16,18 @@ specifier becomes relative, and what would be resolved elsewhere (a URL in a cus
 
 from __future__ import annotations
 
-import difflib
-import os.path
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from assetpipe.errors import Problem
 from assetpipe.media import media_type
-from assetpipe.missing import Policy
+from assetpipe.missing import Names, Policy
 from assetpipe.paths import Digest, LogicalPath, relative, resolve, rooted, spell
 from assetpipe.references.draft import Draft, Ref
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
-
-
-# What bundlers let a specifier leave out, and browsers do not.
-_LEFT_OUT = (".js", ".mjs", "/index.js", ".css")
 
 
 class Node(Struct, frozen=True):
@@ -223,52 +217,27 @@ class _Linker:
         return spell(ref.path, url)
 
     def _missing(self) -> Iterator[Problem]:
-        by_name: dict[str, list[LogicalPath]] = {}
-        by_fold: dict[str, LogicalPath] = {}
-        for path in sorted(self.nodes):
-            by_name.setdefault(path.name, []).append(path)
-            by_fold.setdefault(path.casefold(), path)
+        names = Names(self.nodes)
         for path in sorted(self.holes):
             for hole in self.holes[path]:
-                if hole.target is None and (problem := self._explain(self.nodes[path], hole, by_name, by_fold)):
-                    yield problem
-
-    def _explain(
-        self,
-        node: Node,
-        hole: Hole,
-        by_name: Mapping[str, Sequence[LogicalPath]],
-        by_fold: Mapping[str, LogicalPath],
-    ) -> Problem | None:
-        ref, sought = hole.ref, hole.sought
-        if not self._is_ours(ref, sought):
-            return None
-        severity = self.site.policy.severity(ref.kind, node.path, sought or "/")
-        if severity is None:
-            return None
-        if sought is None:
-            looked, hint = "which can be no file", "Write the path of a file, without an empty segment or a last slash."
-        else:
-            looked = f"looked for {sought}"
-            if (near := by_fold.get(sought.casefold())) is not None:
-                hint = f"{near} differs only in case. Write it as the file is named."
-            elif (
-                near := next((n for s in _LEFT_OUT if (n := by_fold.get(f"{sought}{s}".casefold()))), None)
-            ) is not None:
-                hint = f"Browsers add no suffix. Write it out: {near}"
-            elif (near := _nearest(sought, by_name)) is not None:
-                hint = f"The nearest there is: {near}"
-            else:
-                hint = "Add the file, or take the reference out."
-        return Problem(
-            kind=f"missing-{ref.kind}",
-            severity=severity,
-            text=f"a reference to nothing: {ref.written.decode(errors='replace')} ({looked})",
-            file=node.shown,
-            line=ref.line,
-            column=ref.column,
-            hint=hint,
-        )
+                ref, sought = hole.ref, hole.sought
+                if hole.target is not None or not self._is_ours(ref, sought):
+                    continue
+                severity = self.site.policy.severity(ref.kind, path, sought or "/")
+                if severity is None:
+                    continue
+                yield Problem(
+                    kind=f"missing-{ref.kind}",
+                    severity=severity,
+                    text=f"a reference to nothing: {ref.written.decode(errors='replace')} "
+                    + (f"(looked for {sought})" if sought else "(which can be no file)"),
+                    file=self.nodes[path].shown,
+                    line=ref.line,
+                    column=ref.column,
+                    hint=names.hint(sought)
+                    if sought
+                    else "Write the path of a file, without an empty segment or a last slash.",
+                )
 
     def _is_ours(self, ref: Ref, sought: LogicalPath | None) -> bool:
         """Whether a reference can only mean one of our files, and not a page or path of the application's."""
@@ -283,16 +252,6 @@ class _Linker:
 
 def _is_bare(ref: Ref) -> bool:
     return ref.manner == "module" and not ref.path.startswith(("/", "./", "../"))
-
-
-def _nearest(sought: LogicalPath, by_name: Mapping[str, Sequence[LogicalPath]]) -> LogicalPath | None:
-    """The file that was probably meant: of the same name elsewhere, or of a similar name with the same suffix."""
-    if sought.name in by_name:
-        return min(by_name[sought.name], key=lambda path: (abs(path.count("/") - sought.count("/")), path))
-    suffix = os.path.splitext(sought.name)[1]
-    names = [name for name in by_name if os.path.splitext(name)[1] == suffix and abs(len(name) - len(sought.name)) < 8]
-    close = difflib.get_close_matches(sought.name, names[:2000], n=1, cutoff=0.75)
-    return by_name[close[0]][0] if close else None
 
 
 def components(edges: Mapping[LogicalPath, Sequence[LogicalPath]]) -> Iterator[list[LogicalPath]]:

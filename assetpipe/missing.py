@@ -1,7 +1,10 @@
-"""What a reference to nothing is: an error, a warning, or nothing worth saying (``[tool.assetpipe.missing]``)."""
+"""References to nothing: how bad one is (``[tool.assetpipe.missing]``), and what was probably meant."""
 
 from __future__ import annotations
 
+import difflib
+import os.path
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from assetpipe import patterns
@@ -9,10 +12,15 @@ from assetpipe.config import REFERENCE_KINDS
 from assetpipe.errors import Severity
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
+    from assetpipe.paths import LogicalPath
     from assetpipe.patterns import Patterns
 
+# What bundlers let a specifier leave out, and browsers do not.
+_LEFT_OUT = (".js", ".mjs", "/index.js", ".css")
+# Comparing names is slow: so many lookups are made, each of so many candidates; a piece of so many names tells nothing.
+_MOST_LOOKUPS, _MOST_COMPARED, _COMMONEST = 200, 20, 500
 _SEVERITIES = {"error": Severity.ERROR, "warn": Severity.WARNING, "ignore": None}
 
 
@@ -35,3 +43,55 @@ class Policy:
             if spec.match_file(holder[1:]) or spec.match_file(sought[1:]):
                 return severity
         return self._kinds.get(kind, Severity.WARNING)
+
+
+class Names:
+    """The names that there are, to find the one that was probably meant."""
+
+    def __init__(self, paths: Iterable[LogicalPath]) -> None:
+        self._by_name: dict[str, list[LogicalPath]] = {}
+        self._by_fold: dict[str, LogicalPath] = {}
+        for path in sorted(paths):
+            self._by_name.setdefault(path.name, []).append(path)
+            self._by_fold.setdefault(path.casefold(), path)
+        # Names by the two-letter pieces that they are made of; made when first asked for.
+        self._pieces: dict[str, list[str]] = {}
+        self._close: dict[str, str | None] = {}
+
+    def hint(self, sought: LogicalPath) -> str:
+        """What to do about a reference to ``sought``."""
+        if (near := self._by_fold.get(sought.casefold())) is not None:
+            return f"{near} differs only in case. Write it as the file is named."
+        for left_out in _LEFT_OUT:
+            if (near := self._by_fold.get(f"{sought}{left_out}".casefold())) is not None:
+                return f"Browsers add no suffix. Write it out: {near}"
+        if (near := self._nearest(sought)) is not None:
+            return f"The nearest there is: {near}"
+        return "Add the file, or take the reference out."
+
+    def _nearest(self, sought: LogicalPath) -> LogicalPath | None:
+        """Of the same name elsewhere, or of a similar name with the same suffix."""
+        if sought.name in self._by_name:
+            return min(self._by_name[sought.name], key=lambda path: (abs(path.count("/") - sought.count("/")), path))
+        if sought.name not in self._close and len(self._close) < _MOST_LOOKUPS:
+            self._close[sought.name] = self._close_to(sought.name)
+        close = self._close.get(sought.name)
+        return self._by_name[close][0] if close else None
+
+    def _close_to(self, name: str) -> str | None:
+        if not self._pieces:
+            for other in self._by_name:
+                for piece in _pieces(other):
+                    self._pieces.setdefault(piece, []).append(other)
+        shared: Counter[str] = Counter()
+        for piece in sorted(_pieces(name)):
+            if len(others := self._pieces.get(piece, ())) < _COMMONEST:
+                shared.update(others)
+        suffix = os.path.splitext(name)[1]
+        likely = [other for other, _ in shared.most_common() if os.path.splitext(other)[1] == suffix]
+        return next(iter(difflib.get_close_matches(name, likely[:_MOST_COMPARED], n=1, cutoff=0.75)), None)
+
+
+def _pieces(name: str) -> set[str]:
+    stem = f" {os.path.splitext(name)[0]} "
+    return {stem[place : place + 2] for place in range(len(stem) - 1)}

@@ -6,6 +6,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -163,16 +164,24 @@ def test_two_checkouts_give_the_same_dist(project: Project, tmp_path: Path) -> N
         "a.css": "@import 'b.css';" + CSS,
         "b.css": "@import 'a.css';",
         "p.jpg": pictures.jpeg(),
-        "sw.js": "1",
+        "sw.js": "importScripts('m.js')",
+        "m.js": "import './n.js'; import 'm'; new URL('p.jpg', import.meta.url)",
+        "n.js": "export * from './m.js'",
+        "page.html": "<base href='/static/'><img srcset='p.jpg 1x, s.svg 2x'><style>a{--x:url(p.jpg)}</style>",
+        "s.svg": "<svg xmlns='http://www.w3.org/2000/svg'><image href='p.jpg'/><a href='page.html'/></svg>",
     }
     other = Project(tmp_path / "elsewhere" / "deep")
     for one, names in ((project, sorted(files)), (other, sorted(files, reverse=True))):
-        one.configure(plain=("sw.js",))
+        one.configure(plain=("sw.js",), imports={"m": "/static/m.js"})
         for name in names:
             one.write({name: files[name]})
         one.publish()
     os.utime(other.folder / "static" / "a.css", (1, 1))
-    other.publish()
+    shutil.rmtree(other.config.cache_folder)
+    with ThreadPoolExecutor(max_workers=1) as executor:
+        built = building.build(other.config, executor=executor)
+    assert built.problems == ()
+    publish.publish(built.manifest, built.files, other.dist, other.config.keep.releases)
     assert project.snapshot() == other.snapshot()
 
 
