@@ -87,8 +87,8 @@ def _note(loaded: dict[str, Loaded], method: str, told: dict[str, Any]) -> bool:
 
 
 @contextmanager
-def chromium(profile: Path) -> Iterator[Browser]:
-    """Start Debian's Chromium; skips the test where there is none."""
+def chromium(profile: Path, *more: str) -> Iterator[Browser]:
+    """Start Debian's Chromium, with ``more`` arguments; skips the test where there is none."""
     binary, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if binary is None or chromedriver is None:
         pytest.skip(f"needs a browser: {INSTALL}")
@@ -106,6 +106,7 @@ def chromium(profile: Path) -> Iterator[Browser]:
         "disable-sync",
         "window-size=1280,1600",
         f"user-data-dir={profile}",
+        *more,
     ):
         options.add_argument(f"--{argument}")
     options.set_capability("goog:loggingPrefs", {"performance": "ALL", "browser": "ALL"})

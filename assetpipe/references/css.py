@@ -40,6 +40,7 @@ _PRELUDE = re.compile(
     rb"(?:[^;{}\"'/\\]++|" + rb"|".join((_DOUBLE, _SINGLE, _COMMENT, rb"/", _ESCAPE)) + rb")*+", re.DOTALL
 )
 _QUOTED = re.compile(_SPACE + rb"(" + _DOUBLE + rb"|" + _SINGLE + rb")", re.DOTALL)
+_CLOSED = re.compile(_DOUBLE[:-1] + rb"|" + _SINGLE[:-1], re.DOTALL)
 _BARE = re.compile(
     _SPACE + rb"((?:[^\"'()\\ \t\n\r\f\x00-\x08\x0b\x0e-\x1f\x7f]++|" + _ESCAPE + rb")*+)" + _SPACE + rb"(?:\)|\Z)",
     re.DOTALL,
@@ -181,9 +182,13 @@ class _Scanner:
             self._refer_string(start, self.position)
 
     def _refer_string(self, start: int, end: int) -> None:
-        """Refer to what a string token names; a bad string (no closing quote) names nothing."""
-        if end - start > 2 and self.text[end - 1] == self.text[start]:
+        """Refer to what a string token names; the text's end closes it, but a bad string names nothing."""
+        if _CLOSED.fullmatch(self.text, start, end):
             self.writer.refer(start + 1, end - 1, "css", unescape, self.manner)
+        elif end == self.end:
+            # A backslash that ends the text is nothing, too (CSS Syntax section 4.3.5).
+            escapes = self.text[start:end].rstrip(b"\\")
+            self.writer.refer(start + 1, end - (end - start - len(escapes)) % 2, "css", unescape, self.manner)
 
     def _comment(self, start: int) -> None:
         stays = True

@@ -107,6 +107,7 @@ _UNESCAPE = re.compile(
 )
 _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0": "\0"}
 
+_NEWLINE = re.compile(rb"[\n\r]|\xe2\x80[\xa8\xa9]")
 _SPACES = b" \t\v\f\r\n"
 _NAME_BYTES = frozenset((string.ascii_letters + string.digits + "_$\\#@").encode()) | frozenset(range(128, 256))
 _LAST_WORD = re.compile(rb"(?<![\w$#\\\x80-\xff])[a-zA-Z]++\Z")
@@ -364,7 +365,7 @@ class _Scanner:
             word = self.word_before(end)
             if word in _AMBIGUOUS:
                 self._broken()
-            return word not in _BEFORE_EXPRESSION
+            return word not in _BEFORE_EXPRESSION and not (word and self._is_label(end - len(word), start))
         if last in b")}":
             if last == 0x7D:
                 # Which it is depends on what brace that was: a function's as a statement's, a class's, an object's.
@@ -377,10 +378,16 @@ class _Scanner:
             return (end - first) % 2 == 0 and self._is_operand(first)
         return last == 0x5D or (last == 0x2E and text[end - 3 : end] != b"...")
 
+    def _is_label(self, start: int, slash: int) -> bool:
+        """Whether a name is what ``break`` or ``continue`` leads to, and the line ends before the slash."""
+        end, solid = self.before(start)
+        jumps = not solid and self.word_before(end) in (b"break", b"continue")
+        return jumps and _NEWLINE.search(self.text, start, slash) is not None
+
     def _is_operand(self, start: int) -> bool:
         """Whether what stands before ``++`` or ``--`` can be raised: then these come after it, and on its line."""
         end, solid = self.before(start)
-        if solid or end == self.start or b"\n" in self.text[end:start]:
+        if solid or end == self.start or _NEWLINE.search(self.text, end, start):
             return False
         last = self.text[end - 1]
         return last in b")]" or (last in _NAME_BYTES and self.word_before(end) not in _BEFORE_EXPRESSION)
