@@ -17,6 +17,7 @@ begins with a byte of its own, which lets the search skip ahead, and repeats pos
 from __future__ import annotations
 
 import re
+import string
 
 from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Manner, Referrer, Writer
 from assetpipe.references.squeeze import EDGE, KEPT, Run, Squeezer
@@ -49,7 +50,9 @@ _BAD_URL = re.compile(rb"(?:[^)\\]++|\\.?)*+\)?", re.DOTALL)
 _NAME_BEFORE = re.compile(_NAME + rb"++\Z", re.DOTALL)
 # A name is looked for in so many bytes before its parenthesis: `\000075 \000072 \00006c ` is 24.
 _LONGEST_NAME = 64
-_LAST_LETTERS = b"lLcCtT"
+_ENDINGS = frozenset((b"url", b"src", b"set"))
+# Before "url(" one of these makes another token of it, or another name.
+_NOT_BEFORE_URL = frozenset(b"-\\#@_" + (string.digits + string.ascii_letters).encode() + bytes(range(128, 256)))
 _ESCAPED_NAME = re.compile(rb"\\[^\n\r\f(\"';{}]{1,64}\(|@[\w\-]{0,20}\\")
 _CANDIDATES = (b"url(", b"src(", b"image-set(", b"@import", b"sourcemappingurl=")
 _UNESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
@@ -137,7 +140,11 @@ class _Scanner:
                 self._token(start)
             elif first != 0x28:
                 tokens[first](start)
-            elif text[start - 1] in _LAST_LETTERS or start - self.escaped < _LONGEST_NAME or self.find != self.search:
+            elif (
+                text[start - 3 : start].lower() in _ENDINGS
+                or start - self.escaped < _LONGEST_NAME
+                or self.find != self.search
+            ):
                 self._function(start)
         if self.value_start >= 0:
             self._end_value(end)
@@ -170,6 +177,8 @@ class _Scanner:
 
     def _name_before(self, start: int) -> str:
         """The name of the function that opens at ``start``, in lower case; empty where there is none."""
+        if self.text[start - 3 : start].lower() == b"url" and self.text[start - 4] not in _NOT_BEFORE_URL:
+            return "url"
         match = _NAME_BEFORE.search(self.text, max(self.start, start - _LONGEST_NAME), start)
         if match is None or (match.start() > self.start and self.text[match.start() - 1] in b"#@"):
             return ""

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import re
 import string
-from typing import Literal
 
 from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Manner, Referrer, Writer
 from assetpipe.references.squeeze import EDGE, KEPT, Run, Squeezer
@@ -142,8 +141,6 @@ _GAPS = re.compile(
     rb" (?:(?=[^%(n)s.+\-*/!>])|(?<=[^%(n)s.+\-/<!] )|(?<=[%(n)s] )(?=[+\-*!>])|(?<=[+\-<!] )(?=[%(n)s]))"
     % {b"n": _N}
 )  # fmt: skip
-
-Opened = Literal["head", "group", "object", "block", "index"]
 
 
 class _UnscannableError(Exception):
@@ -370,7 +367,7 @@ class _Scanner:
             if last == 0x7D:
                 # Which it is depends on what brace that was: a function's as a statement's, a class's, an object's.
                 self._broken()
-            return self.brackets.last_opened(start) in ("group", "object")
+            return self.brackets.closes_operand(start)
         if last in b"+-":
             first = end
             while first > self.start and text[first - 1] == last:
@@ -428,20 +425,27 @@ class _Brackets:
         self.scanner = scanner
         self.span = 0  # up to here the spans and the code between them have been gone over
         self.position = scanner.start
-        self.opened: list[Opened] = []
-        self.last: Opened = "block"
+        # Where a bracket is, and the last span before it.
+        self.opened: list[tuple[int, int]] = []
+        self.last: tuple[int, int] | None = None
 
-    def last_opened(self, end: int) -> Opened:
-        """What the last closing bracket before ``end`` closes."""
-        spans = self.scanner.spans
+    def closes_operand(self, end: int) -> bool:
+        """Whether the last closing bracket before ``end`` ends a value, and not the head of a statement or a block."""
+        text, spans, opened = self.scanner.text, self.scanner.spans, self.opened
         while self.position < end:
             following = spans[self.span + 1] if self.span + 1 < len(spans) else (end, end, True)
-            for match in _BRACKET.finditer(self.scanner.text, self.position, following[0]):
-                self._pair(match.start())
+            for match in _BRACKET.finditer(text, self.position, following[0]):
+                if match[0] in b"([{":
+                    opened.append((match.start(), self.span))
+                else:
+                    self.last = opened.pop() if opened else None
             self.position = following[1]
             if self.span + 1 < len(spans):
                 self.span += 1
-        return self.last
+        if self.last is None:
+            return False
+        start, span = self.last
+        return self._groups(start, span) if text[start] == 0x28 else self._is_object(start, span)
 
     def are_paired(self) -> bool:
         """Whether all brackets of the text are closed by their own kind."""
@@ -458,29 +462,20 @@ class _Brackets:
                 return False
         return not opened
 
-    def _pair(self, start: int) -> None:
-        bracket = self.scanner.text[start]
-        if bracket in _OPENED:
-            self.last = self.opened.pop() if self.opened else "block"
-        elif bracket == 0x5B:
-            self.opened.append("index")
-        else:
-            self.opened.append(self._head(start) if bracket == 0x28 else self._brace(start))
-
-    def _head(self, start: int) -> Opened:
-        end, solid = self.scanner.before(start, self.span)
-        word = b"" if solid else self.scanner.word_before(end, self.span)
+    def _groups(self, start: int, span: int) -> bool:
+        """Whether a parenthesis opens a group or a call's arguments, and not a statement's head."""
+        end, solid = self.scanner.before(start, span)
+        word = b"" if solid else self.scanner.word_before(end, span)
         if word == b"await":
-            word = self.scanner.word_before(self.scanner.before(end - len(word), self.span)[0], self.span)
-        return "head" if word in _BEFORE_HEAD else "group"
+            word = self.scanner.word_before(self.scanner.before(end - len(word), span)[0], span)
+        return word not in _BEFORE_HEAD
 
-    def _brace(self, start: int) -> Opened:
-        end, solid = self.scanner.before(start, self.span)
+    def _is_object(self, start: int, span: int) -> bool:
+        """Whether a brace opens an object, and not a block."""
+        end, solid = self.scanner.before(start, span)
         if solid or end == self.scanner.start:
-            return "block"
-        if self.scanner.text[end - 1] in b"=([,?&|^%*<!~+-":
-            return "object"
-        return "object" if self.scanner.word_before(end, self.span) in _BEFORE_OBJECT else "block"
+            return False
+        return self.scanner.text[end - 1] in b"=([,?&|^%*<!~+-" or self.scanner.word_before(end, span) in _BEFORE_OBJECT
 
 
 class _Squeezer(Squeezer):
