@@ -19,7 +19,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from assetpipe import manifest, media, patterns, references, sources
-from assetpipe.errors import Problem, Severity, SourceError
+from assetpipe.errors import ConfigError, Problem, Severity, SourceError
 from assetpipe.link import Linked, Node, Site, link
 from assetpipe.manifest import Asset, Encoding, Manifest, Rendition
 from assetpipe.missing import Policy
@@ -160,7 +160,7 @@ class _Builder:
             for path in sorted(linked)
         }
         self.store.save_index()
-        imports = self.config.imports
+        imports = self._imports(trace.aliases)
         release = manifest.release_id(assets, self.prefixes, imports)
         told = Manifest(format=manifest.FORMAT, release=release, prefixes=self.prefixes, imports=imports, assets=assets)
         for copy, file in manifest.plain_copies(told).items():
@@ -178,6 +178,17 @@ class _Builder:
             )
         return Build(told, self.files, self._judged(), tuple(self.work))
 
+    def _imports(self, aliases: Mapping[LogicalPath, LogicalPath]) -> dict[str, str]:
+        """The configured imports in logical paths of assets, or of folders."""
+        told = {}
+        for specifier, path in self.config.imports.items():
+            if path.endswith("/"):
+                told[specifier] = (resolve(LogicalPath("/x"), path + "x") or path + "x")[:-1]
+            else:
+                meant = resolve(LogicalPath("/x"), path)
+                told[specifier] = path if meant is None else aliases.get(meant, meant)
+        return told
+
     def _run_commands(
         self, found: Mapping[LogicalPath, Source]
     ) -> tuple[dict[LogicalPath, Source], dict[LogicalPath, LogicalPath]]:
@@ -191,9 +202,9 @@ class _Builder:
         taken: dict[LogicalPath, Source] = {}
         aliases: dict[LogicalPath, LogicalPath] = {}
         kits: dict[tuple[int, str], Kit] = {}
+        plain = patterns.compiled("plain", self.config.plain)
         for path, source in found.items():
-            name = path[max((len(p) for p in self.prefixes if path.startswith(p)), default=1) :]
-            which = next((n for n, (spec, _) in enumerate(rules) if spec.match_file(name)), None)
+            which = next((n for n, (spec, _) in enumerate(rules) if spec.match_file(source.relative)), None)
             if which is None or source.naming == "kept":
                 self._take(taken, path, source)
                 continue
@@ -201,6 +212,9 @@ class _Builder:
             own = os.path.splitext(path.name)[1]
             suffix = commands.suffix_of(path.name, command.suffix)
             became = LogicalPath(path.removesuffix(own) + suffix)
+            # A pattern for the asset's name is as good as one for its source's.
+            if plain is not None and plain.match_file(source.relative.removesuffix(own) + suffix):
+                source = replace(source, naming="plain")
             if self._take(taken, became, source):
                 if became != path:
                     aliases[path] = became
@@ -208,7 +222,7 @@ class _Builder:
                     kits[which, own] = self._kit(command, own)
                 runs[became] = Run(source, kits[which, own], suffix)
         self._execute_runs(runs)
-        return taken, aliases
+        return taken, {path: became for path, became in aliases.items() if path not in taken}
 
     def _take(self, taken: dict[LogicalPath, Source], path: LogicalPath, source: Source) -> bool:
         """Take a source for the asset ``path``, unless another has it."""
@@ -230,11 +244,21 @@ class _Builder:
     def _kit(self, command: Command, suffix: str) -> Kit:
         """A command's tool, and the digest of the other files that it may read beside inputs of that suffix."""
         tool = commands.Tool(command.run, self.config.base)
-        if command.reads is not None:
-            files = [file for glob in command.reads for file in self.config.base.glob(glob)]
-        else:
-            files = [file for root in self.config.folders() for file in root.folder.rglob(f"*{suffix}")]
         base = self.config.base
+        if command.reads is not None:
+            try:
+                files = [file for glob in command.reads for file in base.glob(glob)]
+            except (ValueError, NotImplementedError) as error:
+                raise ConfigError(f"command.reads: {', '.join(command.reads)}: {error}") from error
+        else:
+            suffixes = commands.family(suffix)
+            files = [
+                file
+                for root in self.config.folders()
+                for file in root.folder.rglob("*")
+                if file.suffix.lower() in suffixes
+                and not {self.config.dist_folder, self.config.cache_folder} & {*file.parents}
+            ]
         told = [(os.path.relpath(file, base), file) for file in sorted(set(files)) if file.is_file()]
         read = Digest.of(*(Digest.of(name.encode(errors="surrogateescape")).raw + _digest(file) for name, file in told))
         return Kit(tool, tool.version(), read)
@@ -306,16 +330,16 @@ class _Builder:
                     hint="Save the file as UTF-8.",
                 )
             )
-        return draft if output is None else self._compared(source, draft)
+        return draft if output is None else self._compared(source, draft, found)
 
-    def _compared(self, source: Source, draft: Draft) -> Draft:
+    def _compared(self, source: Source, draft: Draft, found: Mapping[LogicalPath, Source]) -> Draft:
         """The draft of a command's output, its references placed where its input has them.
 
-        A reference of the input that the output has not is a warning, where both are of one language.
+        A reference of the input to another source that the output has not is a warning, where both are of one language.
         """
         text = sources.read(source)
         if (scan := references.scanner(source.file)) is not None and scan is references.scanner(source.path.name):
-            told = {ref.path for ref in draft.refs}
+            told = {resolve(source.path, ref.path) for ref in draft.refs}
             self.problems.extend(
                 Problem(
                     kind="lost-reference",
@@ -324,10 +348,10 @@ class _Builder:
                     file=source.shown,
                     line=ref.line,
                     column=ref.column,
-                    hint="If it takes files in (a bundler does), all is well: ignore these files, or this command's.",
+                    hint="If it takes that file in (a bundler does), all is well: leave it out by an ignore pattern.",
                 )
                 for ref in scan(text, False).refs
-                if ref.path not in told and ref.kind != "map"
+                if ref.kind != "map" and (sought := resolve(source.path, ref.path)) in found and sought not in told
             )
         places = {ref.written: text.find(ref.written) for ref in draft.refs}
         writer = Writer(text)
@@ -511,6 +535,16 @@ def run_command(store: Store, job: Job, run: Run) -> Result:
     """Run a command on one source. Raises SourceError with the tool's own message where it fails."""
     try:
         made = run.kit.tool.run(run.source.file, run.suffix)
+        if Digest.of(sources.read(run.source)) != job.inputs[0]:
+            raise SourceError(
+                Problem(
+                    kind="changed",
+                    severity=Severity.ERROR,
+                    text=f"the file changed while {run.kit.tool.name} ran on it",
+                    file=run.source.shown,
+                    hint="Nothing was published. Run the build again, and let the command write to {output} alone.",
+                )
+            )
     except commands.CommandError as error:
         raise SourceError(
             Problem(

@@ -176,10 +176,12 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
         if key not in REFERENCE_KINDS and not set(key) & set("*?[/.!"):
             raise ConfigError(f'{file}: missing: "{key}" is no kind of reference. {_nearest(key, REFERENCE_KINDS)}')
     for command in config.command:
-        if not command.match or not command.run:
+        if not command.match or not command.run or (isinstance(command.run, str) and not command.run.strip()):
             raise ConfigError(f"{file}: command: `match` and `run` must not be empty.")
         if command.suffix and not re.fullmatch(r"\.[\w.-]+", command.suffix):
             raise ConfigError(f'{file}: command: the suffix "{command.suffix}" must begin with a dot, as ".css" does.')
+        if any("\0" in word for word in (*command.run, *(command.reads or ()))):
+            raise ConfigError(f"{file}: command: no argument or file name has a NUL in it.")
     if any("\0" in folder for folder in (config.dist, config.cache)):
         raise ConfigError(f"{file}: dist, cache: no folder has a NUL in its name.")
     if config.keep.releases < 1:
@@ -194,7 +196,7 @@ def _check_import(specifier: str, path: str, file: Path) -> None:
         raise ConfigError(
             f'{file}: imports: "{specifier}" is a path, which needs no entry. Name bare specifiers, such as "lit".'
         )
-    if not path.startswith("/") or path.startswith("//"):
+    if not path.startswith("/") or path.startswith("//") or set(path) & set("?#"):
         raise ConfigError(
             f'{file}: imports."{specifier}": "{path}" must be the path of a file from the site\'s root, '
             'such as "/static/vendor/lit/index.js".'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,17 +12,18 @@ from typing import TYPE_CHECKING
 from msgspec import Struct
 
 from assetpipe.errors import ConfigError
-from assetpipe.paths import LogicalPath
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from assetpipe.build import Trace
     from assetpipe.link import Hole
+    from assetpipe.paths import LogicalPath
 
 # A drawing of more files than this is none to look at; those nearest to the asset are drawn.
 _MOST_DRAWN = 120
 _WIDTH, _HEIGHT, _COLUMN_GAP, _ROW_GAP, _MARGIN = 220, 26, 70, 12, 20
+_CONTROLS = re.compile(r"[^\t\n -\ufffd\U00010000-\U0010ffff]")
 _STYLE = """<style>
 text { font: 12px system-ui, sans-serif; fill: #222 }
 rect { fill: #f6f6f4; stroke: #bbb; rx: 4px }
@@ -86,14 +88,13 @@ def find(trace: Trace, name: str, folder: str) -> LogicalPath:
     for path, linked in trace.linked.items():
         if name in (path, linked.url):
             return path
-    if name.startswith("/") and (alias := trace.aliases.get(LogicalPath(os.path.normpath(name)))):
-        return alias
+    names = {**{path: path for path in trace.linked}, **{a: p for a, p in trace.aliases.items() if p in trace.linked}}
     file = os.path.realpath(Path(folder) / name)
-    ends = []
-    for path in trace.linked:
-        if os.path.realpath(trace.sources[path].file) == file:
+    ends: list[LogicalPath] = []
+    for called, path in names.items():
+        if called == name or os.path.realpath(trace.sources[path].file) == file:
             return path
-        if path.endswith("/" + name.lstrip("/")):
+        if called.endswith("/" + name.lstrip("/")) and path not in ends:
             ends.append(path)
     if len(ends) == 1:
         return ends[0]
@@ -125,7 +126,7 @@ def explain(trace: Trace, path: LogicalPath) -> Explanation:
 
 
 def _mention(trace: Trace, holder: LogicalPath, hole: Hole) -> Mention:
-    url = trace.linked[hole.target].url if hole.target else ""
+    url = "" if hole.target is None else hole.target if hole.page else trace.linked[hole.target].url
     ref = hole.ref
     return Mention(
         file=trace.sources[holder].shown,
@@ -214,7 +215,7 @@ def svg(graph: Graph) -> str:
     width = 2 * _MARGIN + (max(by_column) - first) * (_WIDTH + _COLUMN_GAP) + _WIDTH
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height:g}" width="{width}">',
-        f"<title>{escape(graph.centre)}</title>",
+        f"<title>{_escaped(graph.centre)}</title>",
         _STYLE,
     ]
     for one, other in graph.edges:
@@ -224,8 +225,8 @@ def svg(graph: Graph) -> str:
             name for name, holds in (("centre", path == graph.centre), ("cycle", path in graph.cycle)) if holds
         )
         lines.append(
-            f'<g class="{names}"><title>{escape(path)}</title><rect x="{x:g}" y="{y:g}" width="{_WIDTH}" '
-            f'height="{_HEIGHT}"/><text x="{x + 8:g}" y="{y + 17:g}">{escape(_shortened(path))}</text></g>'
+            f'<g class="{names}"><title>{_escaped(path)}</title><rect x="{x:g}" y="{y:g}" width="{_WIDTH}" '
+            f'height="{_HEIGHT}"/><text x="{x + 8:g}" y="{y + 17:g}">{_escaped(_shortened(path))}</text></g>'
         )
     if graph.left_out:
         lines.append(f'<text x="{_MARGIN}" y="{height - 12:g}">… and {graph.left_out} more files</text>')
@@ -240,6 +241,11 @@ def _edge(one: tuple[float, float], other: tuple[float, float], *, in_cycle: boo
     lift = 0 if x2 > x1 else -(_HEIGHT + _ROW_GAP) * 0.7
     name = ' class="cycle"' if in_cycle else ""
     return f'<path{name} d="M{x1:g} {y1:g}C{x1 + bend:g} {y1 + lift:g} {x2 - bend:g} {y2 + lift:g} {x2:g} {y2:g}"/>'
+
+
+def _escaped(text: str) -> str:
+    """Text as XML holds it, which has no control characters."""
+    return escape(_CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text))
 
 
 def _shortened(path: str) -> str:

@@ -24,7 +24,7 @@ from assetpipe.errors import Problem
 from assetpipe.media import media_type
 from assetpipe.missing import Names, Policy
 from assetpipe.paths import Digest, LogicalPath, relative, resolve, rooted, spell
-from assetpipe.references.draft import Draft, Ref
+from assetpipe.references.draft import Draft, Ref, is_bare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -61,11 +61,15 @@ class Site(Struct, frozen=True):
 
 
 class Hole(Struct, frozen=True):
-    """A reference resolved: the logical path that it names (None where it can name no file), and the source there."""
+    """A reference resolved: the logical path that it names (None where it can name no file), and the source there.
+
+    ``page`` says that it is followed to a page, for people, who keep its address: that does not change.
+    """
 
     ref: Ref
     sought: LogicalPath | None
     target: LogicalPath | None
+    page: bool = False
 
 
 class Linked(Struct, frozen=True):
@@ -86,7 +90,7 @@ class Linked(Struct, frozen=True):
     @property
     def refs(self) -> tuple[LogicalPath, ...]:
         """The logical paths of the sources that it refers to, in order, each once."""
-        return tuple(sorted({hole.target for hole in self.holes if hole.target is not None}))
+        return tuple(sorted({hole.target for hole in self.holes if hole.target is not None and not hole.page}))
 
 
 def link(nodes: Mapping[LogicalPath, Node], site: Site) -> tuple[dict[LogicalPath, Linked], list[Problem]]:
@@ -113,7 +117,13 @@ class _Linker:
 
     def run(self) -> tuple[dict[LogicalPath, Linked], list[Problem]]:
         edges = {
-            path: sorted({h.target for h in holes if h.target is not None and self.nodes[h.target].named is None})
+            path: sorted(
+                {
+                    hole.target
+                    for hole in holes
+                    if hole.target is not None and not hole.page and self.nodes[hole.target].named is None
+                }
+            )
             for path, holes in self.holes.items()
         }
         for component in components({path: edges.get(path, []) for path in sorted(self.nodes)}):
@@ -126,9 +136,8 @@ class _Linker:
         if sought is None:
             return Hole(ref, None, None)
         target = self.site.aliases.get(sought, sought)
-        # A link to a page is for people, who keep its address: a page's own does not change.
-        is_page = ref.manner == "page" and media_type(target.name).startswith("text/html")
-        return Hole(ref, sought, target if target in self.nodes and not is_page else None)
+        page = ref.manner == "page" and media_type(target.name).startswith("text/html")
+        return Hole(ref, sought, target, page) if target in self.nodes else Hole(ref, sought, None)
 
     def _sought(self, node: Node, ref: Ref) -> LogicalPath | None:
         path = ref.path
@@ -180,7 +189,7 @@ class _Linker:
         """Digest a member's bytes, with each hole within the cycle told by its place there and its spelling."""
         chunks: list[bytes] = []
         for piece, hole in self._pieces(path):
-            if hole is not None and hole.target in places:
+            if hole is not None and hole.target in places and not hole.page:
                 assert hole.target is not None
                 spelt = f"{places[hole.target]} {self._spelling(path, hole, hole.target)} "
                 chunks.append(b"\0".join((b"", spelt.encode(errors="surrogateescape"), hole.ref.suffix, b"")))
@@ -201,7 +210,7 @@ class _Linker:
         assert hole is not None
         if hole.target is None:
             return piece.written
-        url = self.urls[hole.target]
+        url = hole.target if hole.page else self.urls[hole.target]
         if url == hole.sought and piece.manner != "rooted" and not _is_bare(piece):
             # Nothing to rename: the reference stays as it was written.
             return piece.written
@@ -236,7 +245,7 @@ class _Linker:
                     column=ref.column,
                     hint=names.hint(sought)
                     if sought
-                    else "Write the path of a file, without an empty segment or a last slash.",
+                    else "Write the path of a file in UTF-8, without an empty segment or a last slash.",
                 )
 
     def _is_ours(self, ref: Ref, sought: LogicalPath | None) -> bool:
@@ -251,7 +260,7 @@ class _Linker:
 
 
 def _is_bare(ref: Ref) -> bool:
-    return ref.manner == "module" and not ref.path.startswith(("/", "./", "../"))
+    return is_bare(ref.path, ref.manner)
 
 
 def components(edges: Mapping[LogicalPath, Sequence[LogicalPath]]) -> Iterator[list[LogicalPath]]:

@@ -14,8 +14,9 @@ TAG_LENGTH = 12
 NAME_MAX = 255 - len(".zst")
 # What follows the last dot is no suffix if it is longer than this: it leaves no room for a tag.
 _SUFFIX_MAX = 100
-# What a reference may keep unquoted in CSS (also in an unquoted url()), JavaScript and HTML alike.
-_UNQUOTED = "-._~!$*+,;=:@/"
+# What a reference may keep unquoted in CSS (also in an unquoted url()), JavaScript and HTML alike; no comma, since one
+# at either end of a URL is none of it in a `srcset`.
+_UNQUOTED = "-._~!$*+;=:@/"
 
 
 class Digest(str):
@@ -68,6 +69,7 @@ class LogicalPath(str):
         segments = text.split("/")
         if segments[0] or len(segments) < 2 or any(s in ("", ".", "..") for s in segments[1:]) or "\0" in text:
             raise ValueError(f"not a logical path: {text!r}")
+        text.encode()  # half a surrogate pair, which stands for a byte that is not UTF-8, is a ValueError
         return str.__new__(cls, text)
 
     @property
@@ -112,7 +114,8 @@ def split_reference(reference: str) -> tuple[str, str] | None:
 def resolve(base: LogicalPath, path: str) -> LogicalPath | None:
     """Resolve the path of a reference written in ``base`` (RFC 3986 section 5.2, dot segments as in the URL standard).
 
-    None where no file can have that path: it ends in a slash, or has an empty segment or an encoded slash.
+    None where no file can have that path: it ends in a slash, has an empty segment or an encoded slash, or is no
+    UTF-8.
     """
     segments: list[str] = []
     path = path.replace("\\", "/")
@@ -162,4 +165,4 @@ def spell(written: str, url: LogicalPath) -> str:
     # "a:b.css" alone would read as a URL of scheme "a" (RFC 3986 section 4.2).
     if not folder and ":" in name:
         folder = "./"
-    return quote(folder, safe=_UNQUOTED + "%") + name
+    return quote(folder, safe=_UNQUOTED + ",%", errors="surrogateescape") + name

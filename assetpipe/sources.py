@@ -30,7 +30,9 @@ Naming = Literal["fingerprint", "plain", "kept"]
 
 
 class Source(Struct, frozen=True):
-    """One file to publish. ``shown`` is its path for people; size, mtime and inode are what the walk saw."""
+    """One file to publish. ``shown`` is its path for people, ``relative`` that in its root, which patterns match; size,
+    mtime and inode are what the walk saw.
+    """
 
     path: LogicalPath
     file: str
@@ -38,6 +40,7 @@ class Source(Struct, frozen=True):
     size: int
     mtime_ns: int
     inode: int
+    relative: str
     naming: Naming
 
 
@@ -193,7 +196,6 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
                 )
                 continue
             try:
-                relative.encode()
                 path = LogicalPath(root.prefix + relative)
             except ValueError:
                 problems.append(
@@ -213,6 +215,7 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
                 found.st_size,
                 found.st_mtime_ns,
                 found.st_ino,
+                relative,
                 rules.naming(relative),
             )
         pending.extend(reversed(folders))

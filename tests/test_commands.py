@@ -245,3 +245,50 @@ def test_esbuild_and_sass_from_npm(project: Project) -> None:
     project.write({"app.ts": "const x: = 1"})
     (problem,) = project.build().problems
     assert 'esbuild: ✘ [ERROR] Unexpected "="' in problem.text
+
+
+def test_a_script_on_the_command_line_is_part_of_the_tool(project: Project) -> None:
+    project.write({"a.scss": ""})
+    project.configure(command=(Command(match="*.scss", run=f"{sys.executable} tool.py {{input}}"),))
+    for version in (b"1", b"2"):
+        (project.folder / "tool.py").write_bytes(b"print(%s)" % version)
+        project.publish()
+        assert project.public("/static/a.css").strip() == version
+
+
+def test_a_source_that_changes_while_a_command_runs_is_not_remembered(project: Project) -> None:
+    project.write({"a.css": "a{}"})
+    project.configure(command=(Command("*.css", ("sh", "-c", 'echo "b{}" >> "$1"; cat "$1"', "-", "{input}")),))
+    assert told(project.build()) == [("changed", Severity.ERROR)]
+    project.write({"a.css": "a{}"})
+    assert told(project.build()) == [("changed", Severity.ERROR)]
+
+
+def test_an_asset_comes_before_an_alias_and_a_plain_pattern_may_name_the_output(project: Project) -> None:
+    commands = (Command("*.ts", "cat"), Command("*.coffee", "cat", suffix=".ts"))
+    project.configure(command=commands, plain=("sw.js",))
+    project.write({"a.ts": "1", "a.coffee": "2", "sw.ts": "3", "b.html": "<script src=a.ts></script>"})
+    assets = project.publish().manifest.assets
+    assert assets["/static/a.ts"].url.rpartition("/")[2].encode() in project.public("/static/b.html")
+    assert assets["/static/sw.js"].url == "/static/sw.js"
+
+
+def test_a_link_to_the_source_of_a_page_leads_to_the_page(project: Project) -> None:
+    project.configure(command=(Command("*.md", "cat", suffix=".html"),))
+    project.write({"a.md": "a", "b.html": "<a href='a.md#x'>a</a>"})
+    project.publish()
+    assert project.public("/static/b.html") == b"<a href='a.html#x'>a</a>"
+
+
+def test_what_a_bundler_takes_in_can_be_ignored(project: Project) -> None:
+    project.configure(strict=True, ignore=("m.js",), command=(Command("app.js", "echo 1"),))
+    project.write({"app.js": "import './m.js'", "m.js": ""})
+    assert project.build().problems == ()
+
+
+@pytest.mark.parametrize("reads", [("/etc/*",), ("",)])
+def test_a_glob_that_is_none_is_named(project: Project, reads: tuple[str, ...]) -> None:
+    project.configure(command=(Command("*.scss", "cat", reads=reads),))
+    project.write({"a.scss": ""})
+    with pytest.raises(ConfigError, match=r"command\.reads"):
+        project.build()

@@ -120,7 +120,7 @@ def test_on_the_command_line(project: Project, assetpipe: Command) -> None:
     done = assetpipe("explain", "css/app.css")
     assert done.code == 0
     assert "1:10  css  base.css        →  /static/css/base." in done.out
-    assert "nothing: no /static/no.png" in done.out
+    assert "left as it is: no asset /static/no.png" in done.out
     assert "static/page.html:1:30  html  css/app.css" in done.out
     assert "looked for /static/no.png" in done.err
     told = assetpipe("explain", "js/a.js", "--json").json
@@ -136,3 +136,14 @@ def test_it_works_where_the_build_would_fail(project: Project, assetpipe: Comman
     project.write({"a.css": "@import 'b.css';", "b.css": "", "sub/\u0301": ""})
     project.configure(strict=True)
     assert assetpipe("explain", "a.css").code == 0
+
+
+def test_links_to_pages_and_aliases_are_found_and_odd_names_are_escaped(project: Project) -> None:
+    project.write({"a.html": "<a href='b.html'>b</a>", "b.html": "", "\x01.css": ""})
+    trace = building.trace(project.config)
+    assert explained(trace, "/static/a.html").refers_to[0].url == "/static/b.html"
+    assert [m.file for m in explained(trace, "/static/b.html").referred_to_by] == ["static/a.html"]
+    ElementTree.fromstring(explain.svg(explain.graph(trace, LogicalPath("/static/\x01.css"))))
+    for name in ("/", "//x"):
+        with pytest.raises(ConfigError):
+            explain.find(trace, name, "/")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from assetpipe import config as configuration
 from assetpipe import manifest
 from assetpipe.verify import verify
 from tests.conftest import Command, Project, write
@@ -50,3 +51,13 @@ def test_on_the_command_line(project: Project, assetpipe: Command) -> None:
     told = assetpipe("importmap").json
     assert list(told["imports"]) == ["lit"]
     assert told["imports"]["lit"].startswith("/static/v/lit/index.")
+
+
+def test_names_with_a_hash_and_imports_of_compiled_or_encoded_paths(project: Project) -> None:
+    project.configure(
+        imports={"#x": "/static/b.ts", "y": "/static/%C3%A4.js"}, command=(configuration.Command("*.ts", "cat"),)
+    )
+    project.write({"a.js": "import '#x'", "b.ts": "1", "ä.js": ""})
+    told = project.publish().manifest
+    assert set(manifest.import_map(told)["imports"]) == {"#x", "y"}
+    assert told.assets["/static/b.js"].url.rpartition("/")[2].encode() in project.public("/static/a.js")

@@ -344,3 +344,17 @@ def test_components_come_after_what_they_lead_to(graph: dict[str, list[str]]) ->
 def test_a_chain_of_ten_thousand_imports_needs_no_deep_stack() -> None:
     sources = {f"m{i}.js": f"import './m{i + 1}.js'" for i in range(10_000)} | {"m10000.js": "1"}
     assert len(linked(sources)) == 10_001
+
+
+def test_what_is_not_utf8_is_told_and_spelt() -> None:
+    made = nodes({"b.png": "p"})
+    path = LogicalPath("/static/a.css")
+    made[path] = Node(path=path, shown="a.css", draft=scanner("a.css")(b"a{b:url(\xe4/../b.png) url(%ff.png)}", False))  # type: ignore[misc]
+    done, (problem,) = link(made, Site(["/static/"]))
+    assert f"url(%E4/../{done[LogicalPath('/static/b.png')].url.name}) url(%ff.png)" in filled(done[path])
+    problem.text.encode()
+
+
+def test_a_comma_at_the_end_of_a_name_is_none_of_a_srcset() -> None:
+    done = linked({"a.html": "<img srcset='b.png%2C 2x'>", "b.png,": "p"})
+    assert "%2C 2x" in filled(done["a.html"])

@@ -42,7 +42,10 @@ def test_bytes_stay_unless_minifying_which_leaves_out_blanks() -> None:
     assert text(scan(b' { "icons" : [ { "src" : "a  b" } ] } \n', True)) == '{"icons":[{"src":"a  b"}]}'
 
 
-@pytest.mark.parametrize("source", [b"", b"{", b"[1,]", b'{"icons": [{"src": "a.png}]}', b"\xff", b"[" * 100_000])
+@pytest.mark.parametrize(
+    "source",
+    [b"", b"{", '{"icons":[]}'.encode("utf-16"), b"[1,]", b'{"icons": [{"src": "a.png}]}', b"\xff", b"[" * 100_000],
+)
 def test_what_is_no_json_stays(source: bytes) -> None:
     draft = scan(source, True)
     assert (draft.pieces, draft.refs) == ((source,), [])

@@ -74,7 +74,7 @@ def _print_mentions(title: str, mentions: tuple[Mention, ...], *, own: bool) -> 
     rows: list[tuple[str, ...]] = []
     for mention in mentions:
         place = f"{mention.line}:{mention.column}" if mention.line else ""
-        target = mention.url or (f"nothing: no {mention.path}" if mention.path else "left as it is")
+        target = mention.url or (f"left as it is: no asset {mention.path}" if mention.path else "left as it is")
         if own:
             rows.append((place, mention.kind, mention.written, f"→  {target}"))
         else:

@@ -109,7 +109,11 @@ class Writer:
                 end -= 1
         written = text[start:end]
         raw = written.decode(errors="surrogateescape")
-        split = split_reference(raw if unescape is None else unescape(raw).strip(" \t\r\n\f"))
+        meant = raw if unescape is None else unescape(raw).strip(" \t\r\n\f")
+        split = split_reference(meant)
+        if is_bare(meant, manner) and (split is not None or meant.startswith("#")):
+            # A name and no URL: it has no query or fragment.
+            split = meant, ""
         if split is None:
             return
         path, rest = split
@@ -151,6 +155,11 @@ class Writer:
             self._offset, self._line, self._column = 0, 1, 1
             return Draft(pieces, self.locate(error.start))
         return Draft(pieces)
+
+
+def is_bare(path: str, manner: Manner) -> bool:
+    """Whether a reference is a bare module specifier: a name to look up among the imports."""
+    return manner == "module" and not path.startswith(("/", "./", "../"))
 
 
 def whole(text: bytes) -> Draft:

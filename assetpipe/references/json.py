@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],]')
 
 
@@ -18,7 +19,7 @@ def strings(text: bytes, start: int, end: int) -> Iterator[tuple[list[str | None
     The way has the key of each object that is open, and None for each array. A text that is no JSON has no strings.
     """
     try:
-        json.loads(text[start:end])
+        json.loads(text[start:end].decode("utf-8-sig"))
     except (ValueError, RecursionError):
         return
     way: list[str | None] = []
@@ -39,6 +40,6 @@ def strings(text: bytes, start: int, end: int) -> Iterator[tuple[list[str | None
 def unescape(text: str) -> str:
     """Undo the escapes of a string (section 7)."""
     try:
-        return str(json.loads(f'"{text}"'))
+        return _LONE_SURROGATE.sub("\N{REPLACEMENT CHARACTER}", json.loads(f'"{text}"'))
     except ValueError:  # a part of a string, that ends within an escape
         return "\0"

@@ -25,7 +25,10 @@ SUFFIXES = {
 }
 # A tool's message is shown up to here.
 _LONGEST_MESSAGE = 4000
-_ESCAPE_SEQUENCES = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]")
+_ESCAPE_SEQUENCES = re.compile(
+    r"\x1b\[[0-9;?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
+_PLACEHOLDER = re.compile(r"\{(?:in|out)put\}")
 
 
 class CommandError(AssetpipeError):
@@ -56,17 +59,25 @@ class Tool:
         self._program = found
 
     def version(self) -> str:
-        """What tells one version of the tool from another: its program, and the npm package that this belongs to."""
+        """What tells one version of the tool from another: its program, the npm package that this belongs to, and files
+        that its command line names (a script that the program runs, the tool's own configuration).
+        """
         program = Path(self._program).resolve()
         package = next((f / "package.json" for f in program.parents if (f / "package.json").is_file()), None)
         files = [program] if package is None or "node_modules" not in program.parts else [program, package]
+        named = [
+            self._base / part for word in self.arguments[1:] for part in dict.fromkeys((word, word.rpartition("=")[2]))
+        ]
+        files += [file for file in named if os.path.isfile(file)]  # noqa: PTH113 - what is too long for a name is none
         return Digest.of(*(Digest.of(file.read_bytes()).raw for file in files)).tag
 
     def run(self, source: str, suffix: str) -> bytes:
         """Run on the file ``source``, and read what it wrote. Raises CommandError with the tool's own message."""
         with tempfile.TemporaryDirectory(prefix="assetpipe-") as folder:
-            output = Path(folder) / f"output{suffix}"
-            filled = [a.replace("{input}", source).replace("{output}", str(output)) for a in self.arguments[1:]]
+            # Of the asset's name, since a tool may write that into its output (for a source map).
+            output = Path(folder) / (Path(source).stem + suffix)
+            files = {"{input}": source, "{output}": str(output)}
+            filled = [_PLACEHOLDER.sub(lambda match: files[match[0]], argument) for argument in self.arguments[1:]]
             reads = any("{input}" in argument for argument in self.arguments)
             writes = any("{output}" in argument for argument in self.arguments)
             try:
@@ -80,6 +91,8 @@ class Tool:
                 )
             except OSError as error:
                 raise CommandError(f"cannot be run: {error.strerror or error}") from error
+            if done.returncode < 0:
+                raise CommandError(f"ended by signal {-done.returncode}. {_message(done.stderr)}".rstrip())
             if done.returncode:
                 raise CommandError(_message(done.stderr) or _message(done.stdout) or f"exit code {done.returncode}")
             if not writes:
@@ -88,6 +101,13 @@ class Tool:
                 return output.read_bytes()
             except OSError as error:
                 raise CommandError(_message(done.stderr) or "it ended well, but wrote no {output}") from error
+
+
+def family(suffix: str) -> frozenset[str]:
+    """The suffixes of what is written in place of the same thing (``.scss``, ``.sass``, ``.css``), in lower case."""
+    own = suffix.lower()
+    become = SUFFIXES.get(own, own)
+    return frozenset((own, become, *(one for one, other in SUFFIXES.items() if other == become)))
 
 
 def suffix_of(name: str, suffix: str) -> str:
