@@ -47,6 +47,9 @@ def original(draft: Draft) -> bytes:
         ("a{b:\\000075\\000072\\00006c(x.png)}", "a{b:\\000075\\000072\\00006c(<x.png|>)}"),
         ("a{b:\\url(x.png)}", "a{b:\\url(<x.png|>)}"),
         ("a{b:src('x.png')}", "a{b:src('<x.png|>')}"),
+        ("a{b:src(/* c */'x.png')}", "a{b:src(/* c */'<x.png|>')}"),
+        ("a{b:u\\72\nl(x.png)}", "a{b:u\\72\nl(<x.png|>)}"),
+        ("@import 'a\\62\n.css';", "@import '<ab.css|>';"),
         ('a{b:SRC( "x.png" format(woff) )}', 'a{b:SRC( "<x.png|>" format(woff) )}'),
         ("a{b:url('x.png' crossorigin(anonymous))}", "a{b:url('<x.png|>' crossorigin(anonymous))}"),
         ("a{b:image-set('x.png' 1x, 'y.png' type('image/png') 2x)}",)
@@ -105,6 +108,7 @@ def test_references_become_holes(source: str, expected: str) -> None:
         "a{b:url(x y.png)}",
         "@import foo 'b.css';",
         "@important 'b.css';",
+        "@import 'b.css\\'\n;",
         "a{b:'x\n';c:d}",
         "/* url(x.png)",
         "a{content:'\\",
@@ -136,6 +140,9 @@ def test_what_refers_to_no_file_stays(source: str) -> None:
         ("@container style(--x: url(a.png)){b{c:url(d.png)}}", ["a.png"]),
         ("a{b:var(--x, url(a.png));c:url(d.png)}", []),
         (".a--x:hover{b:url(a.png)} .a:not(--y){c:url(d.png)}", []),
+        ("a{--x/* c */:url(a.png)}", ["a.png"]),
+        (".--x:hover{b:url(a.png)} #--x:hover{b:url(a.png)} .a\\+--x:hover{b:url(a.png)}", []),
+        (".--x, .--y{--z:url(a.png)}", ["a.png"]),
         ("a{--x:rgb(1 2 3);--y:var(--x);b:url(c.png)}", []),
     ],
 )
@@ -193,6 +200,11 @@ def test_holes_know_their_place() -> None:
         ("a{b:image-set( 'x.png'  1x ,\n 'y.png' 2x )  ; }", "a{b:image-set( 'x.png' 1x,'y.png' 2x );}"),
         ("a{}\r\n\r\nb\r\n{}", "a{}b{}"),
         ("a{}/* x */\n/*! y */\n/* z */\nb{}", "a{}/*! y */\nb{}"),
+        ("a{b:'x\n; c:d}", "a{b:'x\n;c:d}"),
+        ("a{b:\\\n c}", "a{b:\\\nc}"),
+        ("a \v{}", "a \v{}"),
+        ("@x-\\{ /* c */ a;", "@x-\\{ a;"),
+        (".--a , .b { c: d }", ".--a,.b{c:d}"),
     ],
 )
 def test_minifying_leaves_out_what_changes_no_token(source: str, minified: str) -> None:
@@ -274,6 +286,7 @@ def test_minifying_never_makes_longer(source: str) -> None:
         b"var(--a,",
         b"[(",
         b"/*#sourceMappingURL=a*/",
+        b"--\\61 ",
     ],
 )
 def test_hostile_input_is_read_in_linear_time(bit: bytes) -> None:

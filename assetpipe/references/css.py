@@ -20,20 +20,23 @@ import re
 import string
 
 from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Manner, Referrer, Writer
-from assetpipe.references.squeeze import EDGE, KEPT, Run, Squeezer
+from assetpipe.references.squeeze import BROKEN, EDGE, KEPT, Run, Squeezer
 
 _COMMENT = rb"/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
-_DOUBLE = rb'"(?:[^"\\\n\r\f]++|\\(?:\r\n|.)?)*+"?'
-_SINGLE = rb"'(?:[^'\\\n\r\f]++|\\(?:\r\n|.)?)*+'?"
-_ESCAPE = rb"\\(?:[0-9a-fA-F]{1,6}+(?:\r\n|[ \t\n\r\f])?|[^\n\r\f])"
+_HEX = rb"[0-9a-fA-F]{1,6}+(?:\r\n|[ \t\n\r\f])?"
+_DOUBLE = rb'"(?:[^"\\\n\r\f]++|\\(?:' + _HEX + rb'|\r\n|.)?)*+"?'
+_SINGLE = rb"'(?:[^'\\\n\r\f]++|\\(?:" + _HEX + rb"|\r\n|.)?)*+'?"
+_ESCAPE = rb"\\(?:" + _HEX + rb"|[^\n\r\f])"
 _NAME = rb"(?:[\w\-\x80-\xff]++|" + _ESCAPE + rb")"
 _SPACE = rb"[ \t\n\r\f]*+"
+_GAP = rb"(?:[ \t\n\r\f]++|" + _COMMENT + rb")*+"
 # A value in which nothing can refer: no string, comment, escape, nor a function that ends like url, src or image-set.
 _PLAIN = rb"""(?:[^;{}()\[\]"'/\\]++|\((?<![lLcCtT]\()[^;{}()\[\]"'/\\]*+\))*+((?=[;})])|\Z)?"""
-_CUSTOM = rb"--(?<![\w\-\x80-\xff\\]--)" + _NAME + rb"*+" + _SPACE
+# Up to 64 escapes: behind the blank of one, "--" goes on with the name, and is where the search begins again.
+# What stands before makes it another name, a hash (#--x), a class (.--x), or a selector (:--x, &--x).
+_CUSTOM = rb"--(?<![\w\-\x80-\xff\\#.:!&]--)" + _NAME + rb"{0,64}+" + _GAP
 _TOKEN = rb"|".join((_COMMENT, _DOUBLE, _SINGLE, rb"\\(?:" + _ESCAPE[2:] + rb")?", rb"@" + _NAME + rb"*+", rb"\("))
-_READ = re.compile(rb"|".join((_TOKEN, _CUSTOM + rb":" + _PLAIN)), re.DOTALL)
-_MINIFY = re.compile(rb"|".join((_TOKEN, _CUSTOM + rb"[:,]" + _PLAIN)), re.DOTALL)
+_TOKENS = re.compile(rb"|".join((_TOKEN, _CUSTOM + rb"[:,]" + _PLAIN)), re.DOTALL)
 _NESTED = re.compile(rb"|".join((_TOKEN, rb"\)", rb"\[", rb"\]", rb"\{", rb"\}", rb";")), re.DOTALL)
 _DECLARATION = re.compile(_CUSTOM + rb":", re.DOTALL)
 _SPACED_COMMENT = re.compile(_SPACE + rb"(" + _COMMENT + rb")", re.DOTALL)
@@ -41,7 +44,6 @@ _PRELUDE = re.compile(
     rb"(?:[^;{}\"'/\\]++|" + rb"|".join((_DOUBLE, _SINGLE, _COMMENT, rb"/", _ESCAPE)) + rb")*+", re.DOTALL
 )
 _QUOTED = re.compile(_SPACE + rb"(" + _DOUBLE + rb"|" + _SINGLE + rb")", re.DOTALL)
-_CLOSED = re.compile(_DOUBLE[:-1] + rb"|" + _SINGLE[:-1], re.DOTALL)
 _BARE = re.compile(
     _SPACE + rb"((?:[^\"'()\\ \t\n\r\f\x00-\x08\x0b\x0e-\x1f\x7f]++|" + _ESCAPE + rb")*+)" + _SPACE + rb"(?:\)|\Z)",
     re.DOTALL,
@@ -53,7 +55,7 @@ _LONGEST_NAME = 64
 _ENDINGS = frozenset((b"url", b"src", b"set"))
 # Before "url(" one of these makes another token of it, or another name.
 _NOT_BEFORE_URL = frozenset(b"-\\#@_" + (string.digits + string.ascii_letters).encode() + bytes(range(128, 256)))
-_ESCAPED_NAME = re.compile(rb"\\[^\n\r\f(\"';{}]{1,64}\(|@[\w\-]{0,20}\\")
+_ESCAPED_NAME = re.compile(rb"\\[^(\"';{}]{1,64}\(|@[\w\-]{0,20}\\")
 _CANDIDATES = (b"url(", b"src(", b"image-set(", b"@import", b"sourcemappingurl=")
 _UNESCAPE = re.compile(r"\\(?:([0-9a-fA-F]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|(.))", re.DOTALL)
 _CLOSING = {ord("("): ord(")"), ord("["): ord("]"), ord("{"): ord("}")}
@@ -110,7 +112,7 @@ class _Scanner:
         self.writer = writer
         self.squeezer = squeezer
         self.position = start
-        self.search = self.find = (_READ if squeezer is None else _MINIFY).search
+        self.search = self.find = _TOKENS.search
         self.escaped = start - _LONGEST_NAME  # where the last escape ends
         # What closes each bracket that is open, within a value that stays as it is or an image-set().
         self.closing: list[int] = []
@@ -135,7 +137,7 @@ class _Scanner:
                 return
             self.position = match.end()
             first = text[start]
-            if match.lastindex:
+            if match.lastindex and start != self.escaped:
                 # A custom property, and a value in which nothing can refer.
                 self._token(start)
             elif first != 0x28:
@@ -155,11 +157,13 @@ class _Scanner:
 
     def _function(self, start: int) -> None:
         name = self._name_before(start)
-        if name in ("url", "src") and (string := _QUOTED.match(self.text, self.position, self.end)):
+        if name == "url" and (string := _QUOTED.match(self.text, self.position, self.end)):
             self._nest(0x29)
-            self.position = string.end()
-            self._token(string.start(1))
-            self._refer_string(*string.span(1))
+            self._quoted(string)
+        elif name == "src":
+            self._nest(0x29)
+            self._token(start)
+            self._first_string()
         elif name == "url":
             bare = _BARE.match(self.text, self.position, self.end)
             # A bad url token: all up to the next parenthesis belongs to it (CSS Syntax section 4.3.14).
@@ -186,13 +190,35 @@ class _Scanner:
         return unescape(name.decode(errors="replace")).lower()
 
     def _string(self, start: int) -> None:
-        self._token(start)
+        self._string_token(start)
         if self.closing and self.closing[-1] == _SET_END:
             self._refer_string(start, self.position)
 
+    def _string_token(self, start: int) -> None:
+        self._token(start, None if self._is_closed(start, self.position) else BROKEN)
+
+    def _quoted(self, string: re.Match[bytes]) -> None:
+        self.position = string.end()
+        self._string_token(string.start(1))
+        self._refer_string(*string.span(1))
+
+    def _first_string(self) -> None:
+        """Refer to the string that comes next, but for comments."""
+        while comment := _SPACED_COMMENT.match(self.text, self.position, self.end):
+            self.position = comment.end()
+            self._comment(comment.start(1))
+        if string := _QUOTED.match(self.text, self.position, self.end):
+            self._quoted(string)
+
+    def _is_closed(self, start: int, end: int) -> bool:
+        """Whether a string token has its closing quote; a bad string has none."""
+        contents = self.text[start + 1 : end - 1]
+        escapes = len(contents) - len(contents.rstrip(b"\\"))
+        return end - start > 1 and self.text[end - 1] == self.text[start] and escapes % 2 == 0
+
     def _refer_string(self, start: int, end: int) -> None:
         """Refer to what a string token names; the text's end closes it, but a bad string names nothing."""
-        if _CLOSED.fullmatch(self.text, start, end):
+        if self._is_closed(start, end):
             self.writer.refer(start + 1, end - 1, "css", unescape, self.manner)
         elif end == self.end:
             # A backslash that ends the text is nothing, too (CSS Syntax section 4.3.5).
@@ -208,30 +234,30 @@ class _Scanner:
 
     def _escape(self, start: int) -> None:
         self.escaped = self.position
-        self._token(start, _ESCAPED)
+        self._token(start, _ESCAPED if self.position - start > 1 else BROKEN)
 
     def _at_rule(self, start: int) -> None:
-        rule = unescape(self.text[start + 1 : self.position].decode(errors="replace")).lower()
-        if rule == "import":
-            self._token(start)
-            while comment := _SPACED_COMMENT.match(self.text, self.position, self.end):
-                self.position = comment.end()
-                self._comment(comment.start(1))
-            if string := _QUOTED.match(self.text, self.position, self.end):
-                self.position = string.end()
-                self._token(string.start(1))
-                self._refer_string(*string.span(1))
-        elif rule in ("namespace", "document", "-moz-document"):
+        written = self.text[start + 1 : self.position]
+        rule = unescape(written.decode(errors="replace")).lower()
+        if rule in ("namespace", "document", "-moz-document"):
             prelude = _PRELUDE.match(self.text, self.position, self.end)
             assert prelude is not None
             self.position = prelude.end()
             self._token(start)
+        elif rule == "import":
+            self._token(start)
+            self._first_string()
+        elif b"\\" in written:
+            self._token(start, _ESCAPED)
 
     def _custom(self, start: int) -> None:
         """Go over the beginning of a custom property, or of the fallback in a ``var()``."""
-        if _DECLARATION.match(self.text, start, self.end):
-            self.manner = "rooted"
+        is_declaration = start != self.escaped and _DECLARATION.match(self.text, start, self.end)
         self._token(start)
+        if is_declaration:
+            self.manner = "rooted"
+        elif start == self.escaped or self.text[start - 1 : start] != b"(":
+            return
         self.value_start = self.position
         self.find = _NESTED.search
 
@@ -265,8 +291,12 @@ class _Scanner:
 class _Squeezer(Squeezer):
     """What blanks mean in CSS."""
 
+    blanks = b" \t\n\r\f"
+
     def least(self, run: Run, after: int) -> bytes:
         before = self.before
+        if before == BROKEN:
+            return b"\n"
         if before in _TIGHT or after in _TIGHT or before == EDGE:
             return b""
         if KEPT in (before, after):

@@ -23,20 +23,26 @@ from assetpipe.references.draft import SOURCE_MAPPING_URL, Draft, Manner, Referr
 from assetpipe.references.squeeze import EDGE, KEPT, Run, Squeezer
 
 _COMMENT = rb"//(?:[^\n\r\xe2]++|\xe2(?!\x80[\xa8\xa9]))*+|/\*(?:[^*]++|\*(?!/))*+(?:\*/|\Z)"
-_BLANKS = rb"[ \t\v\f\r\n]++|\xc2\xa0|\xef\xbb\xbf|\xe2\x80[\xa8\xa9]"
+# Blanks beyond ASCII (section 12.2): U+00A0, then those of three bytes.
+_WIDE_BLANK = rb"(?:\xef\xbb\xbf|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80)"
+_BLANKS = rb"[ \t\v\f\r\n]++|\xc2\xa0|" + _WIDE_BLANK
 _DOUBLE = rb'"(?:[^"\\\n\r]++|\\(?:\r\n|.))*+"'
 _SINGLE = rb"'(?:[^'\\\n\r]++|\\(?:\r\n|.))*+'"
 _STRING = _DOUBLE + rb"|" + _SINGLE
-_NAME = rb"[\w$\\\x80-\xff]++"
+_NAME_PART = rb"(?:[\w$\\]|(?!\xc2\xa0|" + _WIDE_BLANK + rb")[\x80-\xff])"
+_NAME = rb"(?:\\u\{[^{}]*+\}|" + _NAME_PART + rb")++"
 _GAP = rb"(?:" + _BLANKS + rb"|" + _COMMENT + rb")*+"
+
+
+def _starts_name(name: bytes) -> bytes:
+    """A pattern that looks behind ``name``: no other name ends there."""
+    before = (rb"(?<![\w$#\\\x80-\xff]", rb"(?<=\xc2\xa0", rb"(?<=" + _WIDE_BLANK)
+    return rb"(?:" + rb"|".join(one + name + rb")" for one in before) + rb")"
 
 
 def _word(word: bytes, more: bytes = b"") -> bytes:
     """A pattern for a whole word: no name goes on before or after it."""
-    before = b"|".join(
-        (rb"(?<![\w$#\\\x80-\xff]" + word + rb")", rb"(?<=\xc2\xa0" + word + rb")", rb"(?<=\xef\xbb\xbf" + word + rb")")
-    )
-    return word + rb"(?:" + before + rb")" + more + rb"(?![\w$\\\x80-\xff])"
+    return word + _starts_name(word) + more + rb"(?!" + _NAME_PART + rb")"
 
 
 _TOKENS = (
@@ -57,7 +63,7 @@ _SPECIFIER = rb"(?P<specifier>" + _STRING + rb")"
 _LITERAL = rb"(?P<specifier>" + _STRING + rb"|`(?:[^`$\\]++|\$(?!\{)|\\.)*+`)"
 _FROM = rb"from" + _GAP + _SPECIFIER
 # Comments and string names within may hold braces.
-_BRACES = rb"\{(?:[^{}/\"']++|" + _COMMENT + rb"|" + _STRING + rb")*+\}"
+_BRACES = rb"\{(?:\\u\{[^{}]*+\}|[^{}/\"'\\]++|\\|" + _COMMENT + rb"|" + _STRING + rb")*+\}"
 
 
 def _grammar(*parts: bytes) -> re.Pattern[bytes]:
@@ -88,7 +94,7 @@ _NEW_URL = _grammar(
     rb"\.",
     rb"meta",
     rb"\.",
-    rb"url(?![\w$\\\x80-\xff])",
+    rb"url(?!" + _NAME_PART + rb")",
     rb"(?:,|)",
     rb"\)",
 )
@@ -109,11 +115,15 @@ _ESCAPED = {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f", "v": "\v", "0
 _NEWLINE = re.compile(rb"[\n\r]|\xe2\x80[\xa8\xa9]")
 _SPACES = b" \t\v\f\r\n"
 _NAME_BYTES = frozenset((string.ascii_letters + string.digits + "_$\\#@").encode()) | frozenset(range(128, 256))
-_LAST_WORD = re.compile(rb"(?<![\w$#\\\x80-\xff])[a-zA-Z]++\Z")
-_LONGEST_WORD = 12
+_LAST_WORD = re.compile(_starts_name(b"") + rb"[a-zA-Z]++\Z")
+_LAST_BLANK = re.compile(rb"(?:\xc2\xa0|" + _WIDE_BLANK + rb")\Z")
+_LAST_NAME = re.compile(_NAME + rb"\Z")
+_LONGEST_WORD, _LONGEST_LABEL = 12, 100
+# Its dot is its own: "1. in x".
+_NUMBER = re.compile(rb"(?<![\w$.\\\x80-\xff])[0-9]++\.\Z")
 # After these words an expression begins, so a slash begins a regular expression.
 _BEFORE_EXPRESSION = frozenset(
-    b"await break case continue default delete do else extends in instanceof".split()
+    b"await break case continue debugger default delete do else extends in instanceof".split()
     + b"new of return throw typeof void yield".split()
 )
 # Names in some places, operators in others.
@@ -154,10 +164,10 @@ def scan(text: bytes, minify: bool) -> Draft:
         squeezer = _Squeezer(text, writer)
         try:
             _Scanner(text, 0, len(text), writer, squeezer).run(len(text))
+            squeezer.finish()
         except _UnscannableError:
             pass
         else:
-            squeezer.finish()
             return writer.draft()
     writer = Writer(text)
     if (last := _last_candidate(text)) >= 0:
@@ -202,6 +212,8 @@ class _Scanner:
         self.find = _CODE.search
         # Strings and templates to come that are references.
         self.wanted: dict[int, Manner] = {}
+        # Where the last of them ended: what a slash behind it divides is nothing ("import 'x'" and a newline).
+        self.wanted_end = -1
         # What is no code, in order: (start, end, whether it is a comment).
         self.spans: list[tuple[int, int, bool]] = [(start, start, True)]
         # Of each template that is open, how many braces are open in its substitution.
@@ -214,7 +226,7 @@ class _Scanner:
         text, end, wanted, spans = self.text, self.end, self.wanted, self.spans
         if self.start == 0 and (hashbang := _HASHBANG.match(text)):
             self.position = hashbang.end()
-            self._span(0, comment=True)
+            self._span(0, comment=True, before=KEPT)
         while match := self.find(text, self.position, end):
             start = match.start()
             if start > last and not wanted:
@@ -228,6 +240,7 @@ class _Scanner:
                     self.squeezer.token(start, position)
                 if start in wanted:
                     self.writer.refer(start + 1, position - 1, "js", unescape, wanted.pop(start))
+                    self.wanted_end = position
                 spans.append((start, position, False))
             elif first == 0x2F:
                 if position - start > 1:
@@ -306,12 +319,14 @@ class _Scanner:
         place = len(self.spans) - 1 if span is None else span
         while place >= 0:
             first, last, is_comment = self.spans[place]
+            place -= 1
+            if last > start:
+                continue
             if end := self._code_before(last, start):
                 return end, False
             if not is_comment:
                 return last, True
             start = first
-            place -= 1
         return self.start, False
 
     def _code_before(self, start: int, end: int) -> int:
@@ -319,8 +334,8 @@ class _Scanner:
         while start < end:
             code = self.text[max(start, end - 64) : end]
             bare = code.rstrip(_SPACES)
-            if bare.endswith((b"\xc2\xa0", b"\xef\xbb\xbf", b"\xe2\x80\xa8", b"\xe2\x80\xa9")):
-                bare = bare[: -2 if bare.endswith(b"\xc2\xa0") else -3]
+            if blank := _LAST_BLANK.search(bare, max(0, len(bare) - 3)):
+                bare = bare[: blank.start()]
             elif bare:
                 return end - len(code) + len(bare)
             end -= len(code) - len(bare)
@@ -334,7 +349,9 @@ class _Scanner:
     def is_property(self, start: int, span: int | None = None) -> bool:
         """Whether the name that begins at ``start`` stands after a dot (three dots spread)."""
         end, solid = self.before(start, span)
-        return not solid and self.text[end - 1 : end] == b"." and self.text[end - 3 : end] != b"..."
+        if solid or self.text[end - 1 : end] != b"." or self.text[end - 3 : end] == b"...":
+            return False
+        return not _NUMBER.search(self.text, max(self.start, end - _LONGEST_WORD), end)
 
     def _slash(self, start: int) -> None:
         if self._divides(start):
@@ -354,15 +371,12 @@ class _Scanner:
         end, solid = self.before(start)
         if solid:
             # Unless it is the text of a template, up to the beginning of a substitution.
-            return self.text[end - 2 : end] != b"${"
+            return self.text[end - 2 : end] != b"${" and end != self.wanted_end
         if end == self.start:
             return False
         text, last = self.text, self.text[end - 1]
         if last in _NAME_BYTES:
-            word = self.word_before(end)
-            if word in _AMBIGUOUS:
-                self._broken()
-            return word not in _BEFORE_EXPRESSION and not (word and self._is_label(end - len(word), start))
+            return not self._is_operator(end) and not self._is_label(end, start)
         if last in b")}":
             if last == 0x7D:
                 # Which it is depends on what brace that was: a function's as a statement's, a class's, an object's.
@@ -375,11 +389,21 @@ class _Scanner:
             return (end - first) % 2 == 0 and self._is_operand(first)
         return last == 0x5D or (last == 0x2E and text[end - 3 : end] != b"...")
 
-    def _is_label(self, start: int, slash: int) -> bool:
-        """Whether a name is what ``break`` or ``continue`` leads to, and the line ends before the slash."""
-        end, solid = self.before(start)
-        jumps = not solid and self.word_before(end) in (b"break", b"continue")
-        return jumps and _NEWLINE.search(self.text, start, slash) is not None
+    def _is_label(self, end: int, slash: int) -> bool:
+        """Whether a name is what ``break`` or ``continue`` leads to, and its line ends before the slash."""
+        if not _NEWLINE.search(self.text, end, slash):
+            return False
+        name = _LAST_NAME.search(self.text, max(self.start, end - _LONGEST_LABEL), end)
+        assert name is not None
+        before, solid = self.before(name.start())
+        return not solid and self.word_before(before) in (b"break", b"continue")
+
+    def _is_operator(self, end: int) -> bool:
+        """Whether what ends at ``end`` is a word that an expression follows, and no name."""
+        word = self.word_before(end)
+        if word in _AMBIGUOUS:
+            self._broken()
+        return word in _BEFORE_EXPRESSION
 
     def _is_operand(self, start: int) -> bool:
         """Whether what stands before ``++`` or ``--`` can be raised: then these come after it, and on its line."""
@@ -387,7 +411,9 @@ class _Scanner:
         if solid or end == self.start or _NEWLINE.search(self.text, end, start):
             return False
         last = self.text[end - 1]
-        return last in b")]" or (last in _NAME_BYTES and self.word_before(end) not in _BEFORE_EXPRESSION)
+        if last == 0x29:
+            return self.brackets.closes_operand(start)
+        return last == 0x5D or (last in _NAME_BYTES and not self._is_operator(end))
 
     def _word(self, start: int, word: bytes) -> None:
         """Look ahead for the references of what begins with ``word``."""
@@ -492,6 +518,9 @@ class _Squeezer(Squeezer):
         return b" " if _apart(before, after) else b""
 
     def squeezed(self, code: bytes) -> bytes:
+        if b"\\u{" in code:
+            # A name that may end with a brace, which the patterns for blanks do not know.
+            raise _UnscannableError
         code = code.translate(_TO_NEWLINE_OR_SPACE)
         if b"\n" in code:
             code = _LINE_STARTS.sub(b"\n", code)

@@ -9,9 +9,10 @@ from assetpipe.references.draft import is_kept
 if TYPE_CHECKING:
     from assetpipe.references.draft import Writer
 
-BLANKS = b" \t\n\r\f\v"
 # What stands before or after a run of blanks, where that is no byte of code: a text's end, or a comment that stays.
 EDGE, KEPT = -1, -2
+# A token that a newline breaks off, behind which the newline stays.
+BROKEN = -4
 
 
 class Run:
@@ -30,6 +31,8 @@ class Squeezer:
 
     What lies between the tokens that it is told of is code: tokens and blanks, without strings, comments or escapes.
     """
+
+    blanks = b" \t\n\r\f\v"
 
     def __init__(self, text: bytes, writer: Writer) -> None:
         self.text = text
@@ -77,18 +80,18 @@ class Squeezer:
         end = len(self.text)
         self.token(end, end)
         if self.run is not None:
-            self.writer.replace(self.run.start, end)
+            self.writer.replace(self.run.start, end, b"\n" if self.before == BROKEN else b"")
 
     def _code(self, end: int) -> None:
         start = self.position
         code = self.text[start:end]
-        core = code.lstrip(BLANKS)
+        core = code.lstrip(self.blanks)
         first = end - len(core)
         if first > start:
             self._blank(start, code[: first - start])
         if not core:
             return
-        core = core.rstrip(BLANKS)
+        core = core.rstrip(self.blanks)
         last = first + len(core)
         self._solid(first, last, None)
         squeezed = self.squeezed(core)
