@@ -173,6 +173,8 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
     for specifier, path in config.imports.items():
         _check_import(specifier, path, file)
     for key in config.missing:
+        if key.startswith("!"):
+            raise ConfigError(f'{file}: missing."{key}": write the pattern without "!", and what it is: "warn", say.')
         if key not in REFERENCE_KINDS and not set(key) & set("*?[/.!"):
             raise ConfigError(f'{file}: missing: "{key}" is no kind of reference. {_nearest(key, REFERENCE_KINDS)}')
     for command in config.command:

@@ -151,7 +151,8 @@ def _ingredients(trace: Trace, path: LogicalPath) -> Iterable[Ingredient]:
             if other != path and isolated is not None:
                 yield Ingredient(f"those of {other}, the same way", isolated)
     elif renamed:
-        yield Ingredient(f"its final bytes, which hold the names of {len(renamed)} files", linked.digest)
+        names = "the name of another file" if len(renamed) == 1 else f"the names of {len(renamed)} files"
+        yield Ingredient(f"its final bytes, which hold {names}", linked.digest)
     else:
         yield Ingredient("its final bytes", linked.digest)
     for cover in trace.nodes[path].covers:

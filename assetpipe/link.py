@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from assetpipe.errors import Problem
+from assetpipe.errors import Problem, Severity
 from assetpipe.media import media_type
 from assetpipe.missing import Names, Policy
 from assetpipe.paths import Digest, LogicalPath, relative, resolve, rooted, spell
@@ -129,6 +129,7 @@ class _Linker:
         for component in components({path: edges.get(path, []) for path in sorted(self.nodes)}):
             self._name(component, edges)
         self.problems.extend(self._missing())
+        self.problems.extend(self._refused())
         return self.linked, self.problems
 
     def _hole(self, node: Node, ref: Ref) -> Hole:
@@ -165,7 +166,8 @@ class _Linker:
             together = Digest.of(*(self.isolated[path].raw for path in cycle))
             for path in cycle:
                 self._settle(self.nodes[path], Digest.of(self.isolated[path].raw, together.raw))
-        for path in sorted(component):
+        # What states the digests of others comes after them.
+        for path in sorted(component, key=lambda path: (self._states_digests(path), path)):
             node = self.nodes[path]
             if node.draft is None:
                 assert node.digest is not None
@@ -179,6 +181,9 @@ class _Linker:
             file = path.tagged(digest.tag) if node.movable else url
             holes = self.holes.get(path, ())
             self.linked[path] = Linked(url, file, data, digest, holes, cycle, self.isolated.get(path))
+
+    def _states_digests(self, path: LogicalPath) -> bool:
+        return any(hole.ref.manner == "digest" for hole in self.holes.get(path, ()))
 
     def _settle(self, node: Node, digest: Digest) -> None:
         if node.covers:
@@ -210,6 +215,10 @@ class _Linker:
         assert hole is not None
         if hole.target is None:
             return piece.written
+        if piece.manner == "digest":
+            # That of a file that keeps its name may not be known yet.
+            target = self.linked.get(hole.target)
+            return piece.written if target is None else target.digest.integrity.encode()
         url = hole.target if hole.page else self.urls[hole.target]
         if url == hole.sought and piece.manner != "rooted" and not _is_bare(piece):
             # Nothing to rename: the reference stays as it was written.
@@ -248,14 +257,35 @@ class _Linker:
                     else "Write the path of a file in UTF-8, without an empty segment or a last slash.",
                 )
 
+    def _refused(self) -> Iterator[Problem]:
+        """Digests in documents that could not be written, of files that have other bytes now."""
+        for path in sorted(self.holes):
+            for hole in self.holes[path]:
+                if hole.ref.manner != "digest" or hole.target is None:
+                    continue
+                target, text = self.linked[hole.target], self.linked[path].data or b""
+                if target.data and target.digest.integrity.encode() not in text:
+                    yield Problem(
+                        kind="integrity",
+                        severity=Severity.WARNING,
+                        text=f"browsers may refuse {hole.target}: its integrity could not be written here",
+                        file=self.nodes[path].shown,
+                        line=hole.ref.line,
+                        column=hole.ref.column,
+                        hint="Take the attribute out: the file keeps its name, and so its bytes may change.",
+                    )
+
     def _is_ours(self, ref: Ref, sought: LogicalPath | None) -> bool:
         """Whether a reference can only mean one of our files, and not a page or path of the application's."""
-        if ref.manner == "page":
+        if ref.manner in ("page", "digest"):
             return False
         if _is_bare(ref):
             return sought is not None
+        if ref.kind == "js" and ref.path.rpartition("/")[2] in ("", ".", ".."):
+            # The folder that a script takes names to from there.
+            return False
         if ref.path.startswith("/"):
-            return sought is not None and any(p != "/" and sought.startswith(p) for p in self.site.prefixes)
+            return any(p != "/" and (sought or ref.path).startswith(p) for p in self.site.prefixes)
         return True
 
 

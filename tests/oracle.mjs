@@ -26,7 +26,7 @@ const timed = (who, work) => {
 
 const trimmed = (url) => url.replace(/^[ \t\r\n\f]+|[ \t\r\n\f]+$/g, "");
 const ours = (url) => url !== "" && !/^(#|\?|[/\\]{2}|[a-zA-Z][a-zA-Z0-9+.-]*:)/.test(url);
-const MAP = /[@#][ \t]*sourceMappingURL=([^\s'"*]+)/;
+const MAP = /^(?:\s*\/\/)?[@#][ \t]*sourceMappingURL=([^\s'"*]+)\s*$/;
 
 // Early errors, such as an export of what is nowhere declared, are none of the syntax.
 const Parser = acorn.Parser.extend((Base) => class extends Base {
@@ -150,7 +150,7 @@ function lexed(source) {
 function map(comments) {
   const [last] = comments.flatMap(([start, text]) => {
     const found = MAP.exec(text);
-    return found && ours(found[1]) ? [[start + found.index + found[0].length - found[1].length, found[1]]] : [];
+    return found && ours(found[1]) ? [[start + found[0].lastIndexOf(found[1]), found[1]]] : [];
   }).slice(-1);
   return last ?? null;
 }
@@ -209,7 +209,7 @@ function sheet(source, minified) {
   csstree.tokenize(source, (type, start, end) => {
     const text = source.slice(start, end);
     const name = csstree.tokenNames[type];
-    if (name === "comment-token") comments.push([start, text]);
+    if (name === "comment-token") comments.push([start + 2, text.slice(2).replace(/\*\/$/, "")]);
     if (name === "comment-token" || name === "whitespace-token") return;
     const silent = /^(namespace|document|-moz-document)$/.test(rule ?? "");
     if (name === "url-token" && !silent) {

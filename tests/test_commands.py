@@ -139,7 +139,7 @@ def test_a_tool_that_says_nothing_is_told_of_all_the_same(project: Project, run:
     assert said in problem.text
 
 
-@pytest.mark.parametrize("run", ["no-such-compiler {input}", "./no-such-compiler {input}", "'unclosed"])
+@pytest.mark.parametrize("run", ["no-such-compiler {input}", "./no-such-compiler {input}", "cat {inptu}", "'unclosed"])
 def test_a_program_that_is_not_there_is_named(project: Project, run: str) -> None:
     project.configure(command=(Command(match="*.scss", run=run),))
     project.write({"a.css": ""})

@@ -88,6 +88,7 @@ def test_a_pyproject_without_our_table_is_passed_by(tmp_path: Path) -> None:
         ("dist = @", ["not a TOML file", "line 2"]),
         ("missing = {csss = 'error'}", ['missing: "csss" is no kind of reference', 'Did you mean "css"?']),
         ("missing = {css = 'eror'}", ['missing: "eror" is not known', 'Did you mean "error"?']),
+        ("missing = {'!x.css' = 'warn'}", ['missing."!x.css"', 'without "!"']),
         ("missing = {css = 1}", ["missing: ", "a string"]),
         ("imports = {lit = 'lit.js'}", ['imports."lit": "lit.js" must be the path of a file from the site\'s root']),
         ("imports = {lit = '//cdn/lit.js'}", ['"//cdn/lit.js" must be the path']),

@@ -103,6 +103,7 @@ def text(draft: Draft) -> str:
         ("(a, function () { return '(' }(b)) / import('./a.js') / 2", ["./a.js"]),
         ("while (a(')') /* ( */) /'/.test(b), import('./a.js')", ["./a.js"]),
         ("//# sourceMappingURL=a.js.map", ["a.js.map"]),
+        ("/*\n//@ sourceMappingURL=a.js.map\n*/", ["a.js.map"]),
         ("x\n/*# sourceMappingURL=a.js.map */\n", ["a.js.map"]),
         ("//# sourceMappingURL=a.map\nx\n//# sourceMappingURL=b.map", ["b.map"]),
     ],
@@ -137,6 +138,8 @@ def test_imports_are_found(source: str, expected: list[str]) -> None:
         "export default './a.js'",
         "imports('./a.js'); $import('./a.js'); import_('./a.js')",
         "'sourceMappingURL=a.map'",
+        "// as in //# sourceMappingURL=a.map",
+        "/* write # sourceMappingURL=a.map */ //# sourceMappingURL=a.map it says",
         "//# sourceMappingURL=data:application/json;base64,AA==",
     ],
 )

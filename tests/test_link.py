@@ -148,6 +148,13 @@ def test_a_reference_to_nothing_says_where_and_what_was_probably_meant(reference
     assert hint in problem.hint
 
 
+def test_a_folder_that_a_script_takes_names_to_is_no_mistake() -> None:
+    text = "new URL('./', import.meta.url); new URL('..', import.meta.url); new URL('/static/x/', import.meta.url)"
+    assert link(nodes({"a.js": text}), Site(["/static/"]))[1] == []
+    (problem,) = link(nodes({"a.css": "a{b:url(/static//p.png)}"}), Site(["/static/"]))[1]
+    assert "can be no file" in problem.text
+
+
 def test_a_specifier_without_its_suffix_is_told_so() -> None:
     made = nodes({"a.js": "import './b'; import './c'", "b.js": "", "c/index.js": ""})
     hints = [problem.hint for problem in link(made, Site(["/static/"]))[1]]
@@ -290,6 +297,34 @@ def test_a_base_moves_what_relative_references_start_from() -> None:
     assert filled(done[LogicalPath("/static/index.html")]) == page.replace("./m.js", f"./{script.name}").replace(
         "lit", script
     ).replace("p.png", picture.name)
+
+
+def test_integrity_is_that_of_the_published_bytes() -> None:
+    page = (
+        '<script integrity="sha384-old sha256-older" src="a.js"></script><link href=a.css rel=stylesheet integrity=x>'
+    )
+    made = nodes({"p.html": page, "a.js": "import './b.js'", "b.js": "1", "a.css": "a{}"})
+    done, problems = link(made, Site(["/static/"]))
+    assert problems == []
+    script, sheet = (done[LogicalPath(f"/static/{name}")] for name in ("a.js", "a.css"))
+    assert filled(done[LogicalPath("/static/p.html")]) == (
+        f'<script integrity="{Digest.of(filled(script).encode()).integrity}" src="{script.url.name}"></script>'
+        f"<link href={sheet.url.name} rel=stylesheet integrity={Digest.of(filled(sheet).encode()).integrity}>"
+    )
+    elsewhere = '<script integrity="sha384-old" src="https://cdn.example/a.js"></script>'
+    assert filled(link(nodes({"p.html": elsewhere}), Site(["/static/"]))[0][LogicalPath("/static/p.html")]) == elsewhere
+
+
+def test_integrity_is_known_in_a_cycle_and_warned_of_where_it_is_not() -> None:
+    made = nodes({"a.html": "<script src=b.js integrity=x></script>", "b.js": "new URL('a.html', import.meta.url)"})
+    page, script = map(LogicalPath, ("/static/a.html", "/static/b.js"))
+    done, problems = link(made, Site(["/static/"]))
+    assert problems == []
+    assert f"integrity={done[script].digest.integrity}>" in filled(done[page])
+    made[script] = Node(path=script, shown="b.js", draft=made[script].draft, named=script, movable=True)
+    done, problems = link(made, Site(["/static/"]))
+    assert [(problem.kind, problem.column) for problem in problems] == [("integrity", 28)]
+    assert "integrity=x>" in filled(done[page])
 
 
 _NAMES = [f"{c}.js" for c in "abcdef"]

@@ -20,7 +20,7 @@ FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print a machine's answer, and nothing else, on stdout.")
 dist_option = click.option(
-    "--dist", type=click.Path(file_okay=False, path_type=Path), help="Publish to this folder, whatever is configured."
+    "--dist", type=click.Path(file_okay=False, path_type=Path), help="The folder of releases, whatever is configured."
 )
 source_option = click.option(
     "--source",

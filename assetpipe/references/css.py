@@ -229,7 +229,7 @@ class _Scanner:
         stays = True
         if self.squeezer is not None and self.value_start < 0:
             stays = self.squeezer.comment(start, self.position)
-        if stays and (url := SOURCE_MAPPING_URL.search(self.text, start, self.position)):
+        if stays and (url := SOURCE_MAPPING_URL.match(self.text, start, self.position)):
             self.writer.refer(*url.span(1), "map")
 
     def _escape(self, start: int) -> None:

@@ -12,8 +12,8 @@ from assetpipe.paths import split_reference
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-# A reference in a comment that ends a file (ECMA-426 section 11.1): the last one counts.
-SOURCE_MAPPING_URL = re.compile(rb"[@#][ \t]*sourceMappingURL=([^\s'\"*]+)")
+# A comment that holds nothing else (ECMA-426 section 11.1), or as was once written for old browsers; the last counts.
+SOURCE_MAPPING_URL = re.compile(rb"/(?:[/*]|\*\s*+//)[@#][ \t]*+sourceMappingURL=([^\s'\"*]++)\s*+(?:\*/)?\Z")
 # Licence comments and the pragmas that tools and browsers read stay in minified text.
 _KEPT = re.compile(rb"/[/*]!|@license|@preserve|@cc_on|[@#][ \t]*source(?:Mapping)?URL=", re.IGNORECASE)
 # No URL of a file is longer or has more escapes; its end is found by trying (see `_cut`).
@@ -27,7 +27,8 @@ Kind = Literal["css", "js", "html", "svg", "manifest", "map"]
 #   rooted  the same, but spelt from the site's root, since where it will be resolved is not known here
 #   module  as a module specifier: a URL if it begins with "/", "./" or "../", or else looked up among the imports
 #   page    as a link that is followed, which may as well lead to a page of the application
-Manner = Literal["url", "rooted", "module", "page"]
+#   digest  no reference itself, but what its element says the bytes of one digest to (Subresource Integrity)
+Manner = Literal["url", "rooted", "module", "page", "digest"]
 
 
 class Ref(Struct, frozen=True):
@@ -127,8 +128,16 @@ class Writer:
                 self._pieces[self._map_at] = earlier.written
             self._map_at = len(self._pieces) + 1
         suffix = raw[cut:].encode(errors="surrogateescape")
-        self._pieces.append(text[self._done : start])
-        self._pieces.append(Ref(path, suffix, written, kind, *self.locate(start), manner))
+        self._hole(start, end, Ref(path, suffix, written, kind, *self.locate(start), manner))
+
+    def digest(self, start: int, end: int, reference: str, kind: Kind) -> None:
+        """Make a hole of the digests at ``start:end`` that ``reference`` is to have, if it has a path of this site."""
+        if split := split_reference(reference):
+            self._hole(start, end, Ref(split[0], b"", self._text[start:end], kind, *self.locate(start), "digest"))
+
+    def _hole(self, start: int, end: int, ref: Ref) -> None:
+        self._pieces.append(self._text[self._done : start])
+        self._pieces.append(ref)
         self._done = end
 
     def locate(self, offset: int) -> tuple[int, int]:

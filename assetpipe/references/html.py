@@ -66,10 +66,12 @@ _URLS: dict[bytes, dict[bytes, Manner]] = {
     b"background": dict.fromkeys(b"body table tbody td tfoot th thead tr".split(), "url"),
 }
 _SRCSETS = frozenset(((b"img", b"srcset"), (b"source", b"srcset"), (b"link", b"imagesrcset")))
-# Other links name pages, as far as they name anything.
+# The bytes of these must have the digest that their element states (Subresource Integrity).
+_CHECKED = {b"script": b"src", b"link": b"href"}
+# Other links name pages, as far as they name anything; and what is fetched ahead may be a page.
 _LOADED = re.compile(
     r"apple-touch-(?:icon(?:-precomposed)?|startup-image)|compression-dictionary|(?:fluid-|mask-)?icon|image_src|manifest"
-    r"|modulepreload|prefetch|preload|stylesheet"
+    r"|modulepreload|preload|stylesheet"
 )
 # What crawlers and launchers show of a page, by ``property`` (Open Graph), ``name`` or ``itemprop`` (schema.org).
 _META = re.compile(
@@ -190,6 +192,8 @@ class _Scanner:
                 pass
             elif attribute == b"style":
                 values.style(start, end)
+            elif attribute == b"integrity" and name in _CHECKED:
+                self.writer.digest(start, end, values.decoded(found.get(_CHECKED[name])), "html")
             elif foreign:
                 if attribute in (b"href", b"xlink:href"):
                     values.url(start, end, "page" if name == b"a" else "url")

@@ -278,7 +278,7 @@ class _Scanner:
         self.spans.append((start, self.position, True))
         if self.squeezer is not None and not self.squeezer.comment(start, self.position):
             return
-        if url := SOURCE_MAPPING_URL.search(self.text, start, self.position):
+        if url := SOURCE_MAPPING_URL.match(self.text, start, self.position):
             self.writer.refer(*url.span(1), "map")
 
     def _template(self, start: int) -> None:

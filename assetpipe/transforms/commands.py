@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,6 +44,9 @@ class Tool:
             self.arguments = tuple(shlex.split(run)) if isinstance(run, str) else tuple(run)
         except ValueError as error:
             raise ConfigError(f"command: {run}: {error}") from error
+        for word in re.findall(r"\{(\w+)\}", " ".join(self.arguments)):
+            if word not in ("input", "output") and (near := get_close_matches(word, ("input", "output"), 1, 0.75)):
+                raise ConfigError(f"command: {{{word}}} is no placeholder. Did you mean {{{near[0]}}}?")
         self._base = base
         # The project's own tools come first, as in its npm scripts.
         self._path = os.pathsep.join((str(base / "node_modules" / ".bin"), os.environ.get("PATH", os.defpath)))
