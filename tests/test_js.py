@@ -218,6 +218,12 @@ def test_escapes_are_undone(raw: str, value: str) -> None:
 
 _BITS = st.sampled_from(
     [
+        "#",
+        "@",
+        "break ",
+        "new URL(",
+        ", import.meta.url)",
+        "\u00a0",
         "import ",
         "export ",
         "from ",

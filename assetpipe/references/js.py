@@ -196,11 +196,7 @@ def unescape(text: str) -> str:
 
 
 class _Scanner:
-    """One pass over one text; ``squeezer`` is there when it is minified.
-
-    ``solid`` is where the last significant token ends, if it is a string, template or regular expression, as far as
-    the code since is blank.
-    """
+    """One pass over one text; ``squeezer`` is there when it is minified."""
 
     def __init__(self, text: bytes, start: int, end: int, writer: Referrer, squeezer: _Squeezer | None = None) -> None:
         self.text = text
@@ -394,7 +390,8 @@ class _Scanner:
         if not _NEWLINE.search(self.text, end, slash):
             return False
         name = _LAST_NAME.search(self.text, max(self.start, end - _LONGEST_LABEL), end)
-        assert name is not None
+        if name is None:
+            return False
         before, solid = self.before(name.start())
         return not solid and self.word_before(before) in (b"break", b"continue")
 
