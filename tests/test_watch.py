@@ -13,7 +13,7 @@ import pytest
 
 from assetpipe import locks, publish
 from assetpipe.watch import changes
-from tests.conftest import Project
+from tests.conftest import Project, write
 
 
 class Watching:
@@ -93,6 +93,30 @@ def test_a_broken_state_is_told_and_the_release_before_stays(project: Project, w
     os.unlink(name)
     project.write({"c.txt": "c"})
     watching.until("1 added")
+
+
+def test_what_a_command_reads_is_watched_too(project: Project) -> None:
+    config = """
+ignore = ["_*.scss"]
+[[command]]
+match = "*.scss"
+run = "sh -c 'cat static/_vars.scss lib/more.txt'"
+reads = ["static/*.scss", "lib/*.txt"]
+"""
+    write(project.folder, {"assetpipe.toml": config, "lib/more.txt": "1"})
+    project.write({"a.scss": "", "_vars.scss": "a"})
+    watching = Watching(project.folder)
+    try:
+        watching.until("Watching")
+        assert served(project, "/static/a.css") == "a1"
+        project.write({"_vars.scss": "b"})
+        watching.until("1 changed")
+        assert served(project, "/static/a.css") == "b1"
+        write(project.folder, {"lib/more.txt": "2"})
+        watching.until("1 changed")
+        assert served(project, "/static/a.css") == "b2"
+    finally:
+        watching.end()
 
 
 def test_a_running_watch_can_be_told_and_is_the_only_one(project: Project, watching: Watching) -> None:
