@@ -65,12 +65,16 @@ class Run(Struct, frozen=True):
 
 
 class Trace(Struct, frozen=True):
-    """How every source of a build is linked and named, with the problems met so far. Nothing is encoded yet."""
+    """How every source of a build is linked and named, with the problems met so far. Nothing is encoded yet.
+
+    ``tools`` are the names of the commands' tools, by the assets that they make.
+    """
 
     sources: Mapping[LogicalPath, Source]
     nodes: Mapping[LogicalPath, Node]
     linked: Mapping[LogicalPath, Linked]
     aliases: Mapping[LogicalPath, LogicalPath]
+    tools: Mapping[LogicalPath, str]
     problems: tuple[Problem, ...]
 
 
@@ -131,6 +135,7 @@ class _Builder:
         self.files: dict[str, Blob] = {}
         # What commands made, by the logical path of the asset; None where one failed.
         self.outputs: dict[LogicalPath, Blob | None] = {}
+        self.tools: dict[LogicalPath, str] = {}
         self.originals: dict[LogicalPath, Blob] = {}
         self.renditions: dict[LogicalPath, Result] = {}
 
@@ -144,7 +149,7 @@ class _Builder:
         site = Site(self.prefixes, self.config.imports, aliases, Policy(self.config.missing))
         linked, problems = link(nodes, site)
         self.problems.extend(problems)
-        return Trace(found, nodes, linked, aliases, self._judged())
+        return Trace(found, nodes, linked, aliases, self.tools, self._judged())
 
     def run(self) -> Build:
         versions: dict[str, str] = {c: encodings.version(c) for c in self.config.compress.encodings}
@@ -160,7 +165,7 @@ class _Builder:
             for path in sorted(linked)
         }
         self.store.save_index()
-        imports = self._imports(trace.aliases)
+        imports = self._imports(trace.aliases, assets)
         release = manifest.release_id(assets, self.prefixes, imports)
         told = Manifest(format=manifest.FORMAT, release=release, prefixes=self.prefixes, imports=imports, assets=assets)
         for copy, file in manifest.plain_copies(told).items():
@@ -178,8 +183,8 @@ class _Builder:
             )
         return Build(told, self.files, self._judged(), tuple(self.work))
 
-    def _imports(self, aliases: Mapping[LogicalPath, LogicalPath]) -> dict[str, str]:
-        """The configured imports in logical paths of assets, or of folders."""
+    def _imports(self, aliases: Mapping[LogicalPath, LogicalPath], assets: Iterable[str]) -> dict[str, str]:
+        """The configured imports in logical paths of assets, or of folders; one that leads nowhere is a warning."""
         told = {}
         for specifier, path in self.config.imports.items():
             if path.endswith("/"):
@@ -187,6 +192,17 @@ class _Builder:
             else:
                 meant = resolve(LogicalPath("/x"), path)
                 told[specifier] = path if meant is None else aliases.get(meant, meant)
+            path = told[specifier]
+            if not any(asset.startswith(path) if path.endswith("/") else asset == path for asset in assets):
+                self.problems.append(
+                    Problem(
+                        kind="missing-import",
+                        severity=Severity.WARNING,
+                        text=f'imports."{specifier}": there is no file {path}{"…" if path.endswith("/") else ""}',
+                        file=self.config.origin.name if self.config.origin else "",
+                        hint="Name a file of one of the roots, or take the entry out.",
+                    )
+                )
         return told
 
     def _run_commands(
@@ -221,6 +237,7 @@ class _Builder:
                 if (which, own) not in kits:
                     kits[which, own] = self._kit(command, own)
                 runs[became] = Run(source, kits[which, own], suffix)
+                self.tools[became] = kits[which, own].tool.name
         self._execute_runs(runs)
         return taken, {path: became for path, became in aliases.items() if path not in taken}
 

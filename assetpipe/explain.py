@@ -8,6 +8,7 @@ import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 from msgspec import Struct
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from assetpipe.paths import LogicalPath
 
 # A drawing of more files than this is none to look at; those nearest to the asset are drawn.
-_MOST_DRAWN = 120
+_MOST_DRAWN = 60
 _WIDTH, _HEIGHT, _COLUMN_GAP, _ROW_GAP, _MARGIN = 220, 26, 70, 12, 20
 _CONTROLS = re.compile(r"[^\t\n -\ufffd\U00010000-\U0010ffff]")
 _STYLE = """<style>
@@ -58,11 +59,15 @@ class Ingredient(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """One asset. ``naming`` is ``fingerprint``, or why it keeps its name (``plain``, ``kept``)."""
+    """One asset. ``naming`` is ``fingerprint``, or why it keeps its name: ``plain`` or ``kept``.
+
+    ``tool`` is the program that makes it of its file, if a command does.
+    """
 
     path: str
     url: str
     file: str
+    tool: str
     naming: str
     named_by: tuple[Ingredient, ...]
     cycle: tuple[str, ...]
@@ -85,8 +90,9 @@ def find(trace: Trace, name: str, folder: str) -> LogicalPath:
 
     Raises ConfigError where that is none, or several.
     """
+    url = unquote(urlsplit(name).path)
     for path, linked in trace.linked.items():
-        if name in (path, linked.url):
+        if path == name or url in (path, linked.url):
             return path
     names = {**{path: path for path in trace.linked}, **{a: p for a, p in trace.aliases.items() if p in trace.linked}}
     file = os.path.realpath(Path(folder) / name)
@@ -99,7 +105,9 @@ def find(trace: Trace, name: str, folder: str) -> LogicalPath:
     if len(ends) == 1:
         return ends[0]
     if ends:
-        raise ConfigError(f"{name}: that may be any of {', '.join(sorted(ends)[:5])}. Write more of the path.")
+        told = ", ".join(sorted(ends, key=lambda path: (path.count("/"), path))[:5])
+        more = f" and {len(ends) - 5} more" if len(ends) > 5 else ""
+        raise ConfigError(f"{name}: that may be any of {told}{more}. Write more of the path.")
     near = difflib.get_close_matches(name, trace.linked, n=1, cutoff=0.3)
     raise ConfigError(f"{name}: there is no such asset." + (f" Did you mean {near[0]}?" if near else ""))
 
@@ -117,6 +125,7 @@ def explain(trace: Trace, path: LogicalPath) -> Explanation:
         path=path,
         url=linked.url,
         file=trace.sources[path].shown,
+        tool=trace.tools.get(path, ""),
         naming=trace.sources[path].naming,
         named_by=tuple(_ingredients(trace, path)),
         cycle=linked.cycle,
@@ -235,13 +244,16 @@ def svg(graph: Graph) -> str:
 
 
 def _edge(one: tuple[float, float], other: tuple[float, float], *, in_cycle: bool) -> str:
-    """An arrow from box to box; one that does not lead to the right goes around."""
-    x1, y1 = one[0] + _WIDTH, one[1] + _HEIGHT / 2
-    x2, y2 = other[0], other[1] + _HEIGHT / 2
-    bend = (x2 - x1) / 2 if x2 > x1 else _COLUMN_GAP
-    lift = 0 if x2 > x1 else -(_HEIGHT + _ROW_GAP) * 0.7
+    """An arrow between the sides of two boxes that face each other; within a column, between their right sides."""
+    side = -1 if other[0] < one[0] else 1
+    x1, y1 = one[0] + (_WIDTH if side > 0 else 0), one[1] + _HEIGHT / 2
+    x2, y2 = other[0] + (0 if other[0] > one[0] else _WIDTH), other[1] + _HEIGHT / 2
+    # A little above where arrows the other way go.
+    y2 -= 5 if other[0] <= one[0] else 0
+    bend = side * (abs(x2 - x1) / 2 if other[0] != one[0] else _COLUMN_GAP / 2)
+    ahead = bend if other[0] == one[0] else -bend
     name = ' class="cycle"' if in_cycle else ""
-    return f'<path{name} d="M{x1:g} {y1:g}C{x1 + bend:g} {y1 + lift:g} {x2 - bend:g} {y2 + lift:g} {x2:g} {y2:g}"/>'
+    return f'<path{name} d="M{x1:g} {y1:g}C{x1 + bend:g} {y1:g} {x2 + ahead:g} {y2:g} {x2:g} {y2:g}"/>'
 
 
 def _escaped(text: str) -> str:

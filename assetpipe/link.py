@@ -129,6 +129,7 @@ class _Linker:
         for component in components({path: edges.get(path, []) for path in sorted(self.nodes)}):
             self._name(component, edges)
         self.problems.extend(self._missing())
+        self.problems.extend(self._unresolved())
         self.problems.extend(self._refused())
         return self.linked, self.problems
 
@@ -256,6 +257,30 @@ class _Linker:
                     if sought
                     else "Write the path of a file in UTF-8, without an empty segment or a last slash.",
                 )
+
+    def _unresolved(self) -> Iterator[Problem]:
+        """Bare specifiers that nothing resolves, in the modules that browsers get to by way of the imports."""
+        reached = [p for p, holes in self.holes.items() if any(h.target and _is_bare(h.ref) for h in holes)]
+        seen = set(reached)
+        while reached:
+            following = set(self.linked[reached.pop()].refs) - seen
+            seen |= following
+            reached.extend(following)
+        for path in sorted(seen & self.holes.keys()):
+            for hole in self.holes[path]:
+                if hole.sought is not None or not _is_bare(hole.ref):
+                    continue
+                severity = self.site.policy.severity(hole.ref.kind, path, "/")
+                if severity is not None:
+                    yield Problem(
+                        kind="missing-import",
+                        severity=severity,
+                        text=f"a bare specifier that nothing resolves: {hole.ref.path}",
+                        file=self.nodes[path].shown,
+                        line=hole.ref.line,
+                        column=hole.ref.column,
+                        hint="Name it under [tool.assetpipe.imports], unless an import map in the page does.",
+                    )
 
     def _refused(self) -> Iterator[Problem]:
         """Digests in documents that could not be written, of files that have other bytes now."""

@@ -123,7 +123,7 @@ def import_map(manifest: Manifest) -> dict[str, dict[str, str]]:
                 told[specifier] = rooted(LogicalPath(manifest.assets[path].url))
             continue
         for name, asset in manifest.assets.items():
-            if name.startswith(path) and asset.type.startswith(("text/javascript", "application/json", "text/css")):
+            if name.startswith(path) and asset.type.startswith("text/javascript"):
                 told[specifier + name[len(path) :]] = rooted(LogicalPath(asset.url))
     exact = {specifier: told[specifier] for specifier in manifest.imports if specifier in told}
     return {"imports": dict(sorted({**told, **exact}.items()))}

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING
 from assetpipe import patterns
 from assetpipe.config import REFERENCE_KINDS
 from assetpipe.errors import Severity
+from assetpipe.paths import LogicalPath, relative
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from assetpipe.paths import LogicalPath
     from assetpipe.patterns import Patterns
 
 # What bundlers let a specifier leave out, and browsers do not.
@@ -51,12 +51,14 @@ class Names:
     def __init__(self, paths: Iterable[LogicalPath]) -> None:
         self._by_name: dict[str, list[LogicalPath]] = {}
         self._by_fold: dict[str, LogicalPath] = {}
+        self._by_folder: dict[str, list[LogicalPath]] = {}
         for path in sorted(paths):
             self._by_name.setdefault(path.name, []).append(path)
             self._by_fold.setdefault(path.casefold(), path)
+            self._by_folder.setdefault(path.folder, []).append(path)
         # Names by the two-letter pieces that they are made of; made when first asked for.
         self._pieces: dict[str, list[str]] = {}
-        self._close: dict[str, str | None] = {}
+        self._close: dict[LogicalPath, LogicalPath | None] = {}
 
     def hint(self, sought: LogicalPath) -> str:
         """What to do about a reference to ``sought``."""
@@ -70,13 +72,22 @@ class Names:
         return "Add the file, or take the reference out."
 
     def _nearest(self, sought: LogicalPath) -> LogicalPath | None:
-        """Of the same name elsewhere, or of a similar name with the same suffix."""
-        if sought.name in self._by_name:
-            return min(self._by_name[sought.name], key=lambda path: (abs(path.count("/") - sought.count("/")), path))
-        if sought.name not in self._close and len(self._close) < _MOST_LOOKUPS:
-            self._close[sought.name] = self._close_to(sought.name)
-        close = self._close.get(sought.name)
-        return self._by_name[close][0] if close else None
+        """In the same folder a similar name, or elsewhere the same or a similar name with the same suffix."""
+        if sought not in self._close and len(self._close) < _MOST_LOOKUPS:
+            beside = [path.name for path in self._by_folder.get(sought.folder, ())[:_COMMONEST]]
+            if close := difflib.get_close_matches(sought.name, beside, n=1, cutoff=0.75):
+                self._close[sought] = LogicalPath(sought.folder + close[0])
+            elif (name := sought.name if sought.name in self._by_name else self._close_to(sought.name)) is not None:
+                self._close[sought] = self._closest(sought, self._by_name[name])
+            else:
+                self._close[sought] = None
+        if sought not in self._close and sought.name in self._by_name:
+            return self._closest(sought, self._by_name[sought.name])
+        return self._close.get(sought)
+
+    def _closest(self, sought: LogicalPath, paths: Iterable[LogicalPath]) -> LogicalPath:
+        """Of ``paths`` the one with the fewest folders between."""
+        return min(paths, key=lambda path: (relative(sought, path).count("/"), path))
 
     def _close_to(self, name: str) -> str | None:
         if not self._pieces:

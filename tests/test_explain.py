@@ -9,10 +9,11 @@ import pytest
 
 from assetpipe import build as building
 from assetpipe import explain
+from assetpipe.config import Command
 from assetpipe.errors import ConfigError
 from assetpipe.paths import Digest, LogicalPath
-from tests import pictures
-from tests.conftest import Command, Project
+from tests import conftest, pictures
+from tests.conftest import Project
 
 SOURCES: dict[str, bytes | str] = {
     "css/app.css": "@import 'base.css';\na{b:url(../img/p.jpg#x)}\nc{d:url(../no.png)}",
@@ -61,6 +62,13 @@ def test_the_ingredients_make_the_name(trace: building.Trace) -> None:
     assert explained(trace, "/static/js/c.js").cycle == ()
 
 
+def test_what_a_command_makes_says_so(project: Project) -> None:
+    project.write({"a.scss": "b{}"})
+    project.configure(command=(Command("*.scss", "cat"),))
+    told = explained(building.trace(project.config), "/static/a.css")
+    assert (told.file, told.tool) == ("static/a.scss", "cat")
+
+
 def test_what_keeps_its_name_says_why(project: Project) -> None:
     project.write({"sw.js": "1"})
     project.configure(plain=("sw.js",))
@@ -68,7 +76,10 @@ def test_what_keeps_its_name_says_why(project: Project) -> None:
     assert (told.naming, told.named_by) == ("plain", ())
 
 
-@pytest.mark.parametrize("name", ["/static/css/app.css", "css/app.css", "app.css", "static/css/app.css", "{url}"])
+@pytest.mark.parametrize(
+    "name",
+    ["/static/css/app.css", "css/app.css", "app.css", "static/css/app.css", "{url}", "https://shop.example{url}?x#y"],
+)
 def test_an_asset_goes_by_many_names(trace: building.Trace, project: Project, name: str) -> None:
     url = trace.linked[LogicalPath("/static/css/app.css")].url
     assert explain.find(trace, name.format(url=url), str(project.folder)) == "/static/css/app.css"
@@ -115,7 +126,7 @@ def test_a_graph_of_thousands_is_cut_to_what_is_near(project: Project) -> None:
     assert f"… and {graph.left_out} more" in explain.dot(graph)
 
 
-def test_on_the_command_line(project: Project, assetpipe: Command) -> None:
+def test_on_the_command_line(project: Project, assetpipe: conftest.Command) -> None:
     project.write(SOURCES)
     done = assetpipe("explain", "css/app.css")
     assert done.code == 0
@@ -132,7 +143,7 @@ def test_on_the_command_line(project: Project, assetpipe: Command) -> None:
     assert not Path(project.dist).exists()
 
 
-def test_it_works_where_the_build_would_fail(project: Project, assetpipe: Command) -> None:
+def test_it_works_where_the_build_would_fail(project: Project, assetpipe: conftest.Command) -> None:
     project.write({"a.css": "@import 'b.css';", "b.css": "", "sub/\u0301": ""})
     project.configure(strict=True)
     assert assetpipe("explain", "a.css").code == 0

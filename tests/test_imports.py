@@ -12,7 +12,9 @@ SOURCES = {
     "app.js": "import { html } from 'lit'; import 'lit/task.js'; import 'other'",
     "v/lit/index.js": "export const html = 1",
     "v/lit/task.js": "import 'lit'",
-    "v/lit/ä b.css": "",
+    "v/lit/ä b.mjs": "",
+    "v/lit/index.js.map": "",
+    "v/lit/index.css": "",
     "v/lit/readme.txt": "",
 }
 
@@ -26,12 +28,41 @@ def test_the_import_map_names_what_the_imports_stand_for(project: Project) -> No
         "lit": urls["/static/v/lit/index.js"],
         "lit/index.js": urls["/static/v/lit/index.js"],
         "lit/task.js": urls["/static/v/lit/task.js"],
-        "lit/ä b.css": urls["/static/v/lit/ä b.css"].replace("ä b", "%C3%A4%20b"),
+        "lit/ä b.mjs": urls["/static/v/lit/ä b.mjs"].replace("ä b", "%C3%A4%20b"),
     }
     app = project.public("/static/app.js").decode()
     assert f"./v/lit/{urls['/static/v/lit/index.js'].rpartition('/')[2]}" in app
     assert "import'other'" in app
     assert verify(project.dist).faults == ()
+
+
+def test_an_entry_that_leads_nowhere_is_a_warning(project: Project) -> None:
+    project.configure(imports={"a": "/static/gone.js", "b/": "/static/gone/", "c/": "/static/v/"})
+    project.write({"v/x.js": ""})
+    assert sorted(problem.text for problem in project.build().problems) == [
+        'imports."a": there is no file /static/gone.js',
+        'imports."b/": there is no file /static/gone/…',
+    ]
+
+
+def test_what_the_imports_lead_to_may_not_import_what_nothing_resolves(project: Project) -> None:
+    """A module that no import leads to is left in peace: it may be meant for another place than browsers."""
+    project.configure(imports={"lit": "/static/v/lit.js"})
+    project.write(
+        {
+            "app.js": "import 'lit'; import 'lti'",
+            "v/lit.js": "import './deep.js'",
+            "v/deep.js": "import 'lit-html'",
+            "v/node.js": "import 'fs'",
+        }
+    )
+    problems = project.build().problems
+    assert [(p.file, p.line, p.column, p.text.rpartition(" ")[2]) for p in problems] == [
+        ("static/app.js", 1, 23, "lti"),
+        ("static/v/deep.js", 1, 9, "lit-html"),
+    ]
+    project.configure(missing={"js": "ignore"})
+    assert project.build().problems == ()
 
 
 def test_other_imports_are_another_release(project: Project) -> None:

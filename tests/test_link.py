@@ -134,6 +134,7 @@ def test_references_across_prefixes_are_resolved_as_urls() -> None:
         ("img/logo.png", "looked for /static/css/img/logo.png", "The nearest there is: /static/img/logo.png"),
         ("../img/Logo.png", "looked for /static/img/Logo.png", "/static/img/logo.png differs only in case"),
         ("../img/lgoo.png", "looked for /static/img/lgoo.png", "The nearest there is: /static/img/logo.png"),
+        ("../img/logo.pgn", "looked for /static/img/logo.pgn", "The nearest there is: /static/img/logo.png"),
         ("../zzz.ttf", "looked for /static/zzz.ttf", "Add the file"),
         ("/static/none.png", "looked for /static/none.png", "Add the file"),
         ("../img//logo.png", "can be no file", "without an empty segment"),
@@ -153,6 +154,15 @@ def test_a_folder_that_a_script_takes_names_to_is_no_mistake() -> None:
     assert link(nodes({"a.js": text}), Site(["/static/"]))[1] == []
     (problem,) = link(nodes({"a.css": "a{b:url(/static//p.png)}"}), Site(["/static/"]))[1]
     assert "can be no file" in problem.text
+
+
+def test_the_nearest_is_first_looked_for_in_the_same_folder_and_then_in_the_nearest() -> None:
+    made = nodes(
+        {"a.css": "a{b:url(v/lit/indx.js);c:url(v/x/logo.svg)}", "v/lit/index.js": "", "v/lit/dev/index.js": ""}
+    )
+    made |= nodes({"logo.svg": "", "v/logo.svg": ""})
+    hints = [problem.hint for problem in link(made, Site(["/static/"]))[1]]
+    assert hints == ["The nearest there is: /static/v/lit/index.js", "The nearest there is: /static/v/logo.svg"]
 
 
 def test_a_specifier_without_its_suffix_is_told_so() -> None:

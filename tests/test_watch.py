@@ -91,6 +91,7 @@ def test_a_broken_state_is_told_and_the_release_before_stays(project: Project, w
     watching.until("nothing published")
     assert publish.current(project.dist) == before
     os.unlink(name)
+    watching.until("mended")
     project.write({"c.txt": "c"})
     watching.until("1 added")
 

@@ -24,7 +24,10 @@ if TYPE_CHECKING:
 @click.option("--svg", is_flag=True, help="Print a drawing of the graph around it.")
 @context.ends_well
 def explain(path: str, source: Path | None, app: str | None, as_json: bool, dot: bool, svg: bool) -> int:
-    """Say what an asset refers to, what refers to it, and what its name is made of.
+    """Say why an asset has its name, and what it refers to.
+
+    Tells each reference with its place, what refers to the asset, its cycle, and the digests that its name is made of,
+    as a build would have it now.
 
     PATH is its file, its logical path (/static/app.css), its URL, or the end of one of these. Nothing is published.
     """
@@ -53,7 +56,9 @@ def explain(path: str, source: Path | None, app: str | None, as_json: bool, dot:
 
 
 def _print(explanation: Explanation) -> None:
-    click.echo(f"{click.style(explanation.path, bold=True)}\n  file  {explanation.file}\n  url   {explanation.url}")
+    made = f", through {explanation.tool}" if explanation.tool else ""
+    click.echo(f"{click.style(explanation.path, bold=True)}\n  file  {explanation.file}{made}")
+    click.echo(f"  url   {explanation.url}")
     click.echo("\nNamed by")
     if explanation.naming != "fingerprint":
         click.echo(f"  nothing: it keeps its name ({explanation.naming})")

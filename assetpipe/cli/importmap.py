@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 @context.app_option
 @context.ends_well
 def importmap(dist: Path | None, app: str | None) -> int:
-    """Print the import map of the current release, made of [tool.assetpipe.imports], as JSON.
+    """Print the current release's import map.
 
-    Put it into a page's <script type="importmap"> if code that was not built imports by these names, too.
+    It is JSON, made of [tool.assetpipe.imports]. Put it into a page's <script type="importmap"> if code that was not
+    built imports by these names, too.
     """
     from assetpipe import manifest
 

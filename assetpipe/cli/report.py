@@ -62,7 +62,7 @@ def print_summary(published: Published, diff: Diff, dist: str, seconds: float) -
     for name, files, before, after in _savings(manifest):
         share = f"{100 * (before - after) / before:.0f} % smaller" if before else ""
         click.echo(f"    {name:<6} {_count(files, 'file'):>11}   {size(before):>9} → {size(after):>9}   {share}")
-    if previous is not None and not same:
+    if previous is not None and not same and (diff.added or diff.changed or diff.removed):
         click.echo(f"\n  Since release {previous.release}:")
         for sign, word, paths in (
             ("+", "added", diff.added),

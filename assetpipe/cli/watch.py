@@ -46,10 +46,10 @@ def watch(source: Path | None, dist: Path | None, app: str | None) -> int:
                 raise AssetpipeError(f"{config.dist_folder}: another watch is running there. End that one first.")
             ours = (config.dist_folder, config.cache_folder)
             moments = changes(folders, ours, stop=lambda: False)
-            _release(config)
+            whole = _release(config, mended=False)
             click.echo(f"Watching {', '.join(map(str, folders))}. Ctrl-C ends it.")
             for _ in moments:
-                _release(config)
+                whole = _release(config, mended=not whole)
     except OSError as error:
         raise AssetpipeError(f"{error.filename or config.dist_folder}: cannot be watched: {error.strerror}") from error
     except KeyboardInterrupt:
@@ -57,12 +57,12 @@ def watch(source: Path | None, dist: Path | None, app: str | None) -> int:
     return 0
 
 
-def _release(config: Config) -> None:
-    """Build and publish once; what goes wrong is said, and the next change is waited for."""
+def _release(config: Config, *, mended: bool) -> bool:
+    """Build and publish once; say what goes wrong, or that it no longer does. Whether all went well."""
     from assetpipe import build as builder
     from assetpipe import manifest as manifests
     from assetpipe import publish
-    from assetpipe.errors import AssetpipeError
+    from assetpipe.errors import AssetpipeError, SourceError
 
     began = time.monotonic()
     progress = ProgressLine()
@@ -73,8 +73,8 @@ def _release(config: Config) -> None:
             done = publish.publish(built.manifest, built.files, config.dist_folder, config.keep.releases, progress)
     except AssetpipeError as error:
         progress.clear()
-        click.echo(f"error: {error}", err=True)
-        return
+        click.echo(str(error) if isinstance(error, SourceError) else f"error: {error}", err=True)
+        return False
     progress.clear()
     report.print_problems(built.problems)
     now = time.strftime("%H:%M:%S")
@@ -84,3 +84,6 @@ def _release(config: Config) -> None:
         diff = manifests.diff(done.previous, done.manifest)
         told = f"{len(diff.added)} added, {len(diff.changed)} changed, {len(diff.removed)} gone"
         click.echo(f"{now}  release {done.manifest.release}: {told} ({time.monotonic() - began:.2f} s)")
+    elif mended:
+        click.echo(f"{now}  mended: all is as in release {done.manifest.release}")
+    return done is not None
