@@ -164,7 +164,7 @@ def _compare(verdict: Verdict, draft: Draft, told: dict[str, Any]) -> None:
         if imports is not None:
             # Only what is imported: the lexer tells of no other reference.
             named = Counter(_path(url) for url in imports)
-            found = Counter(ref.path for _, ref in mine if ref.manner == "module")
+            found = Counter(_path(ref.path) for _, ref in mine if ref.manner == "module")
             verdict.missed = [repr(path) for path in (named - found).elements()]
             verdict.invented = [repr(path) for path in (found - named).elements()]
         return
@@ -173,7 +173,7 @@ def _compare(verdict: Verdict, draft: Draft, told: dict[str, Any]) -> None:
     theirs = [*told["refs"], *([told["map"]] if told["map"] else [])]
     exact = all(place is not None for place, _ in theirs)
     true = Counter((place if exact else None, _path(url)) for place, url in theirs)
-    ours = Counter((place if exact else None, ref.path) for place, ref in mine)
+    ours = Counter((place if exact else None, _path(ref.path)) for place, ref in mine)
     verdict.truth = [path for _, path in true.elements()]
     verdict.missed = [f"{path!r} at byte {place}" for place, path in (true - ours).elements()]
     verdict.invented = [f"{path!r} at byte {place}" for place, path in (ours - true).elements()]
@@ -182,7 +182,8 @@ def _compare(verdict: Verdict, draft: Draft, told: dict[str, Any]) -> None:
 
 
 def _path(url: str) -> str:
-    return re.split("[?#]", url, maxsplit=1)[0]
+    """The path of a URL; of a bare specifier, which may begin with a hash, as much as would be one."""
+    return re.split("(?<!^)[?#]", url, maxsplit=1)[0]
 
 
 def _places(draft: Draft) -> Iterator[tuple[int, Ref]]:

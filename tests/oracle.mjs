@@ -26,6 +26,8 @@ const timed = (who, work) => {
 
 const trimmed = (url) => url.replace(/^[ \t\r\n\f]+|[ \t\r\n\f]+$/g, "");
 const ours = (url) => url !== "" && !/^(#|\?|[/\\]{2}|[a-zA-Z][a-zA-Z0-9+.-]*:)/.test(url);
+// "#x" is a name, too, and no fragment.
+const specifier = (name) => name.startsWith("#") || ours(name);
 const MAP = /^(?:\s*\/\/)?[@#][ \t]*sourceMappingURL=([^\s'"*]+)\s*$/;
 
 // Early errors, such as an export of what is nowhere declared, are none of the syntax.
@@ -129,10 +131,10 @@ function named(node) {
 
 const inOrder = (found) => found.filter(Boolean).sort(([one], [other]) => one - other);
 // Without the blanks around them, which are no part of a URL.
-const urls = (found, source) =>
+const urls = (found, source, admitted = ours) =>
   inOrder(found)
     .map(([start, url]) => [start + /^[ \t\r\n\f]*/.exec(source.slice(start, start + 200))[0].length, trimmed(url)])
-    .filter(([, url]) => ours(url));
+    .filter(([, url]) => admitted(url));
 
 // What is imported by name; null where the lexer gives up.
 function lexed(source) {
@@ -158,7 +160,7 @@ function map(comments) {
 function script(source, minified) {
   const names = lexed(source);
   const before = timed("acorn", () => parse(source));
-  const imports = names?.map(trimmed).filter(ours) ?? null;
+  const imports = names?.map(trimmed).filter(specifier) ?? null;
   if (before === null) return { refs: null, imports };
   const imported = [];
   const other = [];
@@ -168,7 +170,7 @@ function script(source, minified) {
     other.push(...(found.other ?? []));
   }
   return {
-    refs: urls([...imported, ...other], source),
+    refs: inOrder([...urls(imported, source, specifier), ...urls(other, source)]),
     map: map(before.comments.map(({ start, value }) => [start + 2, value])),
     imports,
     agreed: JSON.stringify(inOrder(imported).map(([, url]) => url)) === JSON.stringify(names),

@@ -30,14 +30,23 @@ _ESCAPE = rb"\\(?:" + _HEX + rb"|[^\n\r\f])"
 _NAME = rb"(?:[\w\-\x80-\xff]++|" + _ESCAPE + rb")"
 _SPACE = rb"[ \t\n\r\f]*+"
 _GAP = rb"(?:[ \t\n\r\f]++|" + _COMMENT + rb")*+"
-# A value in which nothing can refer: no string, comment, escape, nor a function that ends like url, src or image-set.
-_PLAIN = rb"""(?:[^;{}()\[\]"'/\\]++|\((?<![lLcCtT]\()[^;{}()\[\]"'/\\]*+\))*+((?=[;})])|\Z)?"""
+# A value in which nothing can refer: no comment or escape, nor a function that ends like url, src or image-set; calls
+# within calls up to a depth that values have.
+_REFERRING = rb"(?<=[uUsS][rReE][lLcCtT]\()"
+_WORDS = rb"""[^;{}()\[\]"'/\\]++|/(?!\*)|"[^"\\\n\r\f]*+"|'[^'\\\n\r\f]*+'"""
+_CALL = rb"\((?!" + _REFERRING + rb")(?:" + _WORDS + rb")*+\)"
+for _ in range(4):
+    _CALL = rb"\((?!" + _REFERRING + rb")(?:" + _WORDS + rb"|" + _CALL + rb")*+\)"
+_PLAIN = rb"(?:" + _WORDS + rb"|" + _CALL + rb")*+((?=[;})])|\Z)?"
 # Up to 64 escapes: behind the blank of one, "--" goes on with the name, and is where the search begins again.
 # What stands before makes it another name, a hash (#--x), a class (.--x), or a selector (:--x, &--x).
 _CUSTOM = rb"--(?<![\w\-\x80-\xff\\#.:!&]--)" + _NAME + rb"{0,64}+" + _GAP
-_TOKEN = rb"|".join((_COMMENT, _DOUBLE, _SINGLE, rb"\\(?:" + _ESCAPE[2:] + rb")?", rb"@" + _NAME + rb"*+", rb"\("))
-_TOKENS = re.compile(rb"|".join((_TOKEN, _CUSTOM + rb"[:,]" + _PLAIN)), re.DOTALL)
-_NESTED = re.compile(rb"|".join((_TOKEN, rb"\)", rb"\[", rb"\]", rb"\{", rb"\}", rb";")), re.DOTALL)
+_TOKEN = rb"|".join((_COMMENT, _DOUBLE, _SINGLE, rb"\\(?:" + _ESCAPE[2:] + rb")?", rb"@" + _NAME + rb"*+"))
+_VALUE = _CUSTOM + rb"[:,]" + _PLAIN
+# The parenthesis of a function whose name ends like url, src or image-set; of any function; and any bracket.
+_TOKENS = re.compile(rb"|".join((_TOKEN, _VALUE, rb"\(" + _REFERRING)), re.DOTALL)
+_ESCAPED_TOKENS = re.compile(rb"|".join((_TOKEN, _VALUE, rb"\(")), re.DOTALL)
+_NESTED = re.compile(rb"|".join((_TOKEN, rb"\(", rb"\)", rb"\[", rb"\]", rb"\{", rb"\}", rb";")), re.DOTALL)
 _DECLARATION = re.compile(_CUSTOM + rb":", re.DOTALL)
 _SPACED_COMMENT = re.compile(_SPACE + rb"(" + _COMMENT + rb")", re.DOTALL)
 _PRELUDE = re.compile(
@@ -52,7 +61,6 @@ _BAD_URL = re.compile(rb"(?:[^)\\]++|\\.?)*+\)?", re.DOTALL)
 _NAME_BEFORE = re.compile(_NAME + rb"++\Z", re.DOTALL)
 # A name is looked for in so many bytes before its parenthesis: `\000075 \000072 \00006c ` is 24.
 _LONGEST_NAME = 64
-_ENDINGS = frozenset((b"url", b"src", b"set"))
 # Before "url(" one of these makes another token of it, or another name.
 _NOT_BEFORE_URL = frozenset(b"-\\#@_" + (string.digits + string.ascii_letters).encode() + bytes(range(128, 256)))
 _ESCAPED_NAME = re.compile(rb"\\[^(\"';{}]{1,64}\(|@[\w\-]{0,20}\\")
@@ -112,8 +120,8 @@ class _Scanner:
         self.writer = writer
         self.squeezer = squeezer
         self.position = start
-        self.search = self.find = _TOKENS.search
-        self.escaped = start - _LONGEST_NAME  # where the last escape ends
+        self.search = self.find = (_ESCAPED_TOKENS if _has_escaped_names(text) else _TOKENS).search
+        self.escaped = -1  # where the last escape ends
         # What closes each bracket that is open, within a value that stays as it is or an image-set().
         self.closing: list[int] = []
         self.value_start = -1
@@ -122,6 +130,7 @@ class _Scanner:
             **dict.fromkeys(b"\"'", self._string),
             **dict.fromkeys(b"[{", self._open),
             **dict.fromkeys(b")]};", self._close),
+            ord("("): self._function,
             ord("/"): self._comment,
             ord("\\"): self._escape,
             ord("@"): self._at_rule,
@@ -140,14 +149,8 @@ class _Scanner:
             if match.lastindex and start != self.escaped:
                 # A custom property, and a value in which nothing can refer.
                 self._token(start)
-            elif first != 0x28:
+            else:
                 tokens[first](start)
-            elif (
-                text[start - 3 : start].lower() in _ENDINGS
-                or start - self.escaped < _LONGEST_NAME
-                or self.find != self.search
-            ):
-                self._function(start)
         if self.value_start >= 0:
             self._end_value(end)
 
@@ -317,9 +320,15 @@ class _Squeezer(Squeezer):
         return _AFTER_COLON.sub(b":", code) if b": " in code else code
 
 
+def _has_escaped_names(text: bytes) -> bool:
+    """Whether a function's or an at-rule's name may be written with escapes."""
+    return b"\\" in text and _ESCAPED_NAME.search(text) is not None
+
+
 def _last_candidate(text: bytes) -> int:
     """A place that no token begins after that may refer; -1 where there is none at all."""
-    if b"\\" in text and _ESCAPED_NAME.search(text):
+    if _has_escaped_names(text):
         return len(text)
     lower = text.lower()
-    return max(place + len(name) if (place := lower.rfind(name)) >= 0 else -1 for name in _CANDIDATES)
+    # Looking from the start is much the faster way to find that there is none.
+    return max(lower.rfind(name) + len(name) if name in lower else -1 for name in _CANDIDATES)

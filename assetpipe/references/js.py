@@ -105,7 +105,7 @@ _REGEX = re.compile(rb"/(?![*/])(?:[^\\/\[\n\r]++|\\[^\n\r]|\[(?:[^\]\\\n\r]++|\
 # So many slashes that begin no regular expression are no JavaScript: the rest is not tried.
 _MOST_STRAY_SLASHES = 50
 _HASHBANG = re.compile(rb"(?:\xef\xbb\xbf)?#![^\n\r]*+")
-_EXPORT_CANDIDATE = re.compile(rb"\bexport\b")
+_EXPORT_CANDIDATE = re.compile(rb"export(?<![\w$.]export)(?![\w$])")
 _NOT_MINIFIED = re.compile(rb"<!--|-->|\xe2\x80[\xa8\xa9]")
 _UNESCAPE = re.compile(
     r"\\(?:u\{([0-9a-fA-F]+)\}|u([0-9a-fA-F]{4})|x([0-9a-fA-F]{2})|(\r\n|[\n\r\u2028\u2029])|(.))", re.DOTALL
@@ -543,7 +543,8 @@ def _apart(before: int, after: int) -> bool:
 
 def _last_candidate(text: bytes) -> int:
     """Where the last thing begins that may refer; -1 where there is none."""
-    last = max(text.rfind(b"import"), text.rfind(b"sourceMappingURL="))
+    # Looking from the start is much the faster way to find that there is none.
+    last = max(text.rfind(word) if word in text else -1 for word in (b"import", b"sourceMappingURL="))
     for match in _EXPORT_CANDIDATE.finditer(text, last + 1):
         last = match.start()
     return last
