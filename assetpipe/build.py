@@ -347,6 +347,19 @@ class _Builder:
                     hint="Save the file as UTF-8.",
                 )
             )
+        if draft.broken is not None:
+            what, line, column = draft.broken
+            self.problems.append(
+                Problem(
+                    kind="broken",
+                    severity=Severity.WARNING,
+                    text=what,
+                    file=source.shown,
+                    line=line,
+                    column=column,
+                    hint="Mend it: browsers ignore it whole, and what it refers to is not renamed in it.",
+                )
+            )
         return draft if output is None else self._compared(source, draft, found)
 
     def _compared(self, source: Source, draft: Draft, found: Mapping[LogicalPath, Source]) -> Draft:

@@ -253,9 +253,7 @@ class _Linker:
                     file=self.nodes[path].shown,
                     line=ref.line,
                     column=ref.column,
-                    hint=names.hint(sought)
-                    if sought
-                    else "Write the path of a file in UTF-8, without an empty segment or a last slash.",
+                    hint=_hint(ref, sought, names),
                 )
 
     def _unresolved(self) -> Iterator[Problem]:
@@ -312,6 +310,14 @@ class _Linker:
         if ref.path.startswith("/"):
             return any(p != "/" and (sought or ref.path).startswith(p) for p in self.site.prefixes)
         return True
+
+
+def _hint(ref: Ref, sought: LogicalPath | None, names: Names) -> str:
+    if b"{{" in ref.written or b"{%" in ref.written:
+        return "Files here are no templates: nothing fills this in. Write the path, or serve the page from a template."
+    if sought is None:
+        return "Write the path of a file in UTF-8, without an empty segment or a last slash."
+    return names.hint(sought)
 
 
 def _is_bare(ref: Ref) -> bool:

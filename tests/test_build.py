@@ -222,6 +222,8 @@ def test_a_change_of_equal_size_within_the_clock_s_grain_is_noticed(project: Pro
         ({"a.css": "a{b:url(x.png)}"}, [("missing-css", "static/a.css", Severity.WARNING)]),
         ({"a.js": "import './x.js'"}, [("missing-js", "static/a.js", Severity.WARNING)]),
         ({"a.js": "//# sourceMappingURL=x.map"}, [("missing-map", "static/a.js", Severity.WARNING)]),
+        ({"a.webmanifest": '{"icons": [],}'}, [("broken", "static/a.webmanifest", Severity.WARNING)]),
+        ({"a.html": "<img src=\"{{ url_for('x') }}\">"}, [("missing-html", "static/a.html", Severity.WARNING)]),
         ({"A.css": "", "a.css": ""}, [("case-clash", "static/a.css", Severity.WARNING)]),
     ],
     ids=lambda value: ",".join(value) if isinstance(value, dict) else None,

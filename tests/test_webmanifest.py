@@ -49,6 +49,7 @@ def test_bytes_stay_unless_minifying_which_leaves_out_blanks() -> None:
 def test_what_is_no_json_stays(source: bytes) -> None:
     draft = scan(source, True)
     assert (draft.pieces, draft.refs) == ((source,), [])
+    assert draft.broken or draft.not_utf8 or source.startswith(b"[[")
 
 
 _JSON = st.recursive(

@@ -80,6 +80,8 @@ def print_verdict(problems: Sequence[Problem]) -> None:
     counts = [(severity, sum(p.severity is severity for p in problems)) for severity in Severity]
     if told := [_count(count, severity.value) for severity, count in counts if count]:
         click.echo(f"\n  {', '.join(told)} (above)")
+    if sum(problem.kind.startswith("missing-") for problem in problems) >= _SHOWN:
+        click.echo("  What is not yours to mend can be told so: [tool.assetpipe.missing]")
 
 
 def size(count: int) -> str:

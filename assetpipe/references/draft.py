@@ -51,10 +51,15 @@ class Ref(Struct, frozen=True):
 
 
 class Draft(Struct, frozen=True):
-    """A text as pieces: bytes to keep, and references to name. ``not_utf8`` is the place of the first wrong byte."""
+    """A text as pieces: bytes to keep, and references to name.
+
+    ``not_utf8`` is the place of the first wrong byte; ``broken`` says what else is wrong with a text that browsers will
+    not read at all, and where.
+    """
 
     pieces: tuple[bytes | Ref, ...]
     not_utf8: tuple[int, int] | None = None
+    broken: tuple[str, int, int] | None = None
 
     @property
     def refs(self) -> list[Ref]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 from assetpipe.references.draft import Draft, Writer
@@ -26,4 +27,11 @@ def scan(text: bytes, minify: bool) -> Draft:
             writer.refer(start + 1, end - 1, "manifest", unescape)
         elif minify and text[start] != 0x22:
             writer.replace(start, end)
-    return writer.draft()
+    draft = writer.draft()
+    try:
+        json.loads(text.decode("utf-8-sig"))
+    except json.JSONDecodeError as error:
+        return Draft(draft.pieces, broken=(f"not JSON: {error.msg}", error.lineno, error.colno))
+    except (UnicodeDecodeError, RecursionError):  # the one is told of anyway, the other will not be met
+        pass
+    return draft
