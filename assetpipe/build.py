@@ -1,7 +1,7 @@
 """From a configuration to a Build: a value that says what a release would be. Nothing is published here.
 
 1. Find the sources (``sources``).
-2. Run the user's commands on those that they match, through the cache and the executor.
+2. Run the user's commands on those that they match (``plan``), through the cache and the executor.
 3. Draft those that hold references; digest the others (free for those that ``stat`` says have not moved).
 4. Convert images, through the cache and the executor.
 5. Link: name everything, fill every hole. So far goes a Trace.
@@ -18,12 +18,13 @@ from typing import TYPE_CHECKING, TypeVar
 from msgspec import Struct
 from msgspec.structs import replace
 
-from assetpipe import manifest, media, patterns, references, sources
-from assetpipe.errors import ConfigError, Problem, Severity, SourceError
+from assetpipe import manifest, media, references, sources
+from assetpipe.errors import Problem, Severity, SourceError
 from assetpipe.link import Linked, Node, Site, link
 from assetpipe.manifest import Asset, Encoding, Manifest, Rendition
 from assetpipe.missing import Policy
 from assetpipe.paths import NAME_MAX, Digest, LogicalPath, resolve
+from assetpipe.plan import plan
 from assetpipe.progress import Observer, Silence
 from assetpipe.references.draft import Draft, Ref, Writer
 from assetpipe.store import Blob, Facts, Job, Result, Store
@@ -32,9 +33,9 @@ from assetpipe.transforms import commands, encodings, images
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from concurrent.futures import Executor, Future
-    from pathlib import Path
 
-    from assetpipe.config import Command, Config
+    from assetpipe.config import Config
+    from assetpipe.plan import Run
     from assetpipe.sources import Source
 
 
@@ -46,22 +47,6 @@ class Work(Struct, frozen=True):
 
     tool: str
     path: LogicalPath
-
-
-class Kit(Struct, frozen=True):
-    """A command's tool with its version, and the digest of all that it may read beside its input."""
-
-    tool: commands.Tool
-    version: str
-    read: Digest
-
-
-class Run(Struct, frozen=True):
-    """A command's run on one source, for an asset of that suffix."""
-
-    source: Source
-    kit: Kit
-    suffix: str
 
 
 class Trace(Struct, frozen=True):
@@ -135,21 +120,24 @@ class _Builder:
         self.files: dict[str, Blob] = {}
         # What commands made, by the logical path of the asset; None where one failed.
         self.outputs: dict[LogicalPath, Blob | None] = {}
-        self.tools: dict[LogicalPath, str] = {}
         self.originals: dict[LogicalPath, Blob] = {}
         self.renditions: dict[LogicalPath, Result] = {}
 
     def trace(self) -> Trace:
         walk = sources.find(self.config)
         self.problems.extend(walk.problems)
-        found, aliases = self._run_commands(walk.sources)
+        planned = plan(self.config, walk.sources)
+        self.problems.extend(planned.problems)
+        self._run_commands(planned.runs)
+        found = planned.sources
         drafts = self._read(found)
         self.renditions = self._convert(found, self.originals)
         nodes = {path: self._node(found[path], drafts.get(path)) for path in (*drafts, *self.originals)}
-        site = Site(self.prefixes, self.config.imports, aliases, Policy(self.config.missing))
+        site = Site(self.prefixes, self.config.imports, planned.aliases, Policy(self.config.missing))
         linked, problems = link(nodes, site)
         self.problems.extend(problems)
-        return Trace(found, nodes, linked, aliases, self.tools, self._judged())
+        tools = {path: run.kit.tool.name for path, run in planned.runs.items()}
+        return Trace(found, nodes, linked, planned.aliases, tools, self._judged())
 
     def run(self) -> Build:
         versions: dict[str, str] = {c: encodings.version(c) for c in self.config.compress.encodings}
@@ -205,82 +193,8 @@ class _Builder:
                 )
         return told
 
-    def _run_commands(
-        self, found: Mapping[LogicalPath, Source]
-    ) -> tuple[dict[LogicalPath, Source], dict[LogicalPath, LogicalPath]]:
-        """Run each source's command, the first that matches it: the sources by their assets' paths, and the aliases."""
-        rules = [
-            (spec, command)
-            for command in self.config.command
-            if (spec := patterns.compiled("command.match", _listed(command.match))) is not None
-        ]
-        runs: dict[LogicalPath, Run] = {}
-        taken: dict[LogicalPath, Source] = {}
-        aliases: dict[LogicalPath, LogicalPath] = {}
-        kits: dict[tuple[int, str], Kit] = {}
-        plain = patterns.compiled("plain", self.config.plain)
-        for path, source in found.items():
-            which = next((n for n, (spec, _) in enumerate(rules) if spec.match_file(source.relative)), None)
-            if which is None or source.naming == "kept":
-                self._take(taken, path, source)
-                continue
-            command = rules[which][1]
-            own = os.path.splitext(path.name)[1]
-            suffix = commands.suffix_of(path.name, command.suffix)
-            became = LogicalPath(path.removesuffix(own) + suffix)
-            # A pattern for the asset's name is as good as one for its source's.
-            if plain is not None and plain.match_file(source.relative.removesuffix(own) + suffix):
-                source = replace(source, naming="plain")
-            if self._take(taken, became, source):
-                if became != path:
-                    aliases[path] = became
-                if (which, own) not in kits:
-                    kits[which, own] = self._kit(command, own)
-                runs[became] = Run(source, kits[which, own], suffix)
-                self.tools[became] = kits[which, own].tool.name
-        self._execute_runs(runs)
-        return taken, {path: became for path, became in aliases.items() if path not in taken}
-
-    def _take(self, taken: dict[LogicalPath, Source], path: LogicalPath, source: Source) -> bool:
-        """Take a source for the asset ``path``, unless another has it."""
-        other = taken.get(path)
-        if other is None:
-            taken[path] = source if source.path == path else replace(source, path=path)
-            return True
-        self.problems.append(
-            Problem(
-                kind="two-sources",
-                severity=Severity.ERROR,
-                text=f"two sources at one path: {path} is also made of {other.shown}",
-                file=source.shown,
-                hint="Rename or ignore one of them.",
-            )
-        )
-        return False
-
-    def _kit(self, command: Command, suffix: str) -> Kit:
-        """A command's tool, and the digest of the other files that it may read beside inputs of that suffix."""
-        tool = commands.Tool(command.run, self.config.base)
-        base = self.config.base
-        if command.reads is not None:
-            try:
-                files = [file for glob in command.reads for file in base.glob(glob)]
-            except (ValueError, NotImplementedError) as error:
-                raise ConfigError(f"command.reads: {', '.join(command.reads)}: {error}") from error
-        else:
-            suffixes = commands.family(suffix)
-            files = [
-                file
-                for root in self.config.folders()
-                for file in root.folder.rglob("*")
-                if file.suffix.lower() in suffixes
-                and not {self.config.dist_folder, self.config.cache_folder} & {*file.parents}
-            ]
-        told = [(os.path.relpath(file, base), file) for file in sorted(set(files)) if file.is_file()]
-        read = Digest.of(*(Digest.of(name.encode(errors="surrogateescape")).raw + _digest(file) for name, file in told))
-        return Kit(tool, tool.version(), read)
-
-    def _execute_runs(self, runs: Mapping[LogicalPath, Run]) -> None:
+    def _run_commands(self, runs: Mapping[LogicalPath, Run]) -> None:
+        """Make what the commands make; where one fails, its output is None."""
         tasks: dict[LogicalPath, tuple[Callable[..., Result], tuple[object, ...]]] = {}
         for path, run in runs.items():
             self.outputs[path] = None
@@ -548,17 +462,6 @@ class _Builder:
         if self.config.strict:
             ordered = [replace(p, severity=Severity.ERROR) if p.severity is Severity.WARNING else p for p in ordered]
         return tuple(ordered)
-
-
-def _listed(patterns: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (patterns,) if isinstance(patterns, str) else patterns
-
-
-def _digest(file: Path) -> bytes:
-    try:
-        return Digest.of(file.read_bytes()).raw
-    except OSError:  # if it is an input, the tool will say so
-        return b""
 
 
 def run_command(store: Store, job: Job, run: Run) -> Result:

@@ -24,6 +24,7 @@ FLOORS = {
     "publish": 4,
     "verify": 4,
     "link": 3,
+    "plan": 3,
     "store": 3,
     "missing": 2,
     "sources": 2,
