@@ -383,6 +383,15 @@ def test_a_base_without_href_or_in_a_drawing_is_none() -> None:
     assert scan(b"<svg><base href=/a/></svg><base><base href=/b/><img src=a.png>", True).refs[0].base == "/b/"
 
 
+def test_each_script_and_style_has_a_source_map_of_its_own() -> None:
+    script = "<script>//# sourceMappingURL=a.map\n//# sourceMappingURL=b.map\n</script>"
+    assert paths(script + script.replace("b.map", "c.map")) == ["b.map", "c.map"]
+    assert paths("<style>/*# sourceMappingURL=a.map */</style><style>/*# sourceMappingURL=b.map */</style>") == [
+        "a.map",
+        "b.map",
+    ]
+
+
 def test_holes_know_their_place_and_language() -> None:
     source = "<p>ü<img src=a.png>\n<p style='b:url(b.png)'>\n<script>import('./c.js')</script>"
     refs = scan(source.encode(), True).refs

@@ -140,6 +140,10 @@ class Writer:
         if split := split_reference(reference):
             self._hole(start, end, Ref(split[0], b"", self._text[start:end], kind, *self.locate(start), "digest"))
 
+    def end_text(self) -> None:
+        """End a text within the text: each has a last source map of its own."""
+        self._map_at = -1
+
     def _hole(self, start: int, end: int, ref: Ref) -> None:
         self._pieces.append(self._text[self._done : start])
         self._pieces.append(ref)

@@ -222,6 +222,7 @@ class _Scanner:
                 self.values.js(*spans)
             elif kind == "importmap" and len(spans) == 1:
                 self._import_map(*spans[0][:2])
+        self.writer.end_text()
 
     def _import_map(self, start: int, end: int) -> None:
         """The URLs that names lead to (HTML section 8.1.6.2), but those of folders; other values are no URLs."""

@@ -79,6 +79,7 @@ def _read(text: bytes, writer: Writer) -> None:
                         _attribute(values, name, attribute, span, links)
                 if not tag[1]:
                     _content(values, name, found, position)
+                    writer.end_text()
 
 
 def _attribute(values: Values, name: bytes, attribute: bytes, span: tuple[int, int], links: set[bytes]) -> None:
