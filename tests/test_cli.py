@@ -99,6 +99,17 @@ def test_json_is_all_that_stdout_holds(project: Project, run: Command) -> None:
     assert run("verify", "--json").json == {"releases": 1, "files": 3, "faults": []}
 
 
+def test_many_warnings_are_cut_and_equal_hints_said_once(project: Project, run: Command) -> None:
+    project.write({"a.css": "".join(f"a{{b:url(n{n}.ttf)}}\n" for n in range(150)), "b.css": "a{b:url(x//y)}"})
+    done = run("build")
+    lines = done.err.splitlines()
+    assert sum("static/a.css:" in line for line in lines) == 100
+    assert sum("Add the file" in line for line in lines) == 1
+    assert lines[-1] == "… and 51 more warnings and notes: --json has them all"
+    assert "[tool.assetpipe.missing]" in done.out
+    assert len(run("build", "--json").json["problems"]) == 151
+
+
 def test_verify_names_each_fault_and_exits_with_1(project: Project, run: Command) -> None:
     assert "there is no manifest" in run("verify").err
     assert run("verify").code == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -17,16 +18,28 @@ if TYPE_CHECKING:
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 _SHOWN = 10  # lines of each kind of change
+_MOST_MILD = 100
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
-    """Print problems to stderr, each as ``file:line:column: severity: text`` with its hint below."""
+    """Print problems to stderr, each as ``file:line:column: severity: text``, with its hint below.
+
+    A hint that the next problem has, too, is left to that. Of warnings and notes the first hundred are enough.
+    """
+    told: list[Problem] = []
+    mild = 0
     for problem in problems:
+        mild += problem.severity is not Severity.ERROR
+        if problem.severity is Severity.ERROR or mild <= _MOST_MILD:
+            told.append(problem)
+    for problem, following in zip_longest(told, told[1:]):
         place = click.style(problem.place, bold=True) + ": " if problem.place else ""
         severity = click.style(problem.severity.value, fg=_COLOURS[problem.severity], bold=True)
         click.echo(f"{place}{severity}: {problem.text}", err=True)
-        if problem.hint:
+        if problem.hint and (following is None or following.hint != problem.hint):
             click.echo(f"    {problem.hint}", err=True)
+    if mild > _MOST_MILD:
+        click.echo(f"… and {mild - _MOST_MILD:,} more warnings and notes: --json has them all", err=True)
 
 
 def answer(manifest: Manifest, problems: Sequence[Problem], *, published: bool, diff: Diff, worked: int) -> bytes:
