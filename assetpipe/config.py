@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 Coding = Literal["br", "gzip", "zstd"]
 ImageFormat = Literal["webp", "avif"]
 Severe = Literal["error", "warn", "ignore"]
+# What references are told apart by: the language that one is written in, or that it is to a source map.
+Kind = Literal["css", "js", "html", "svg", "manifest", "map"]
+REFERENCE_KINDS: tuple[str, ...] = get_args(Kind)
 
 DEFAULT_ROOTS = {"/static/": ("static",)}
-# What `missing` tells apart: the language that a reference is written in, or a source map.
-REFERENCE_KINDS = ("css", "js", "html", "svg", "manifest", "map")
 # Set by the reader of the file, never by the file.
 _OURS = ("base", "origin")
 

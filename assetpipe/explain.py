@@ -119,7 +119,7 @@ def explain(trace: Trace, path: LogicalPath) -> Explanation:
         _mention(trace, other, hole)
         for other, one in sorted(trace.linked.items())
         for hole in one.holes
-        if hole.target == path
+        if hole.target == path and hole.ref.manner != "digest"
     )
     return Explanation(
         path=path,
@@ -129,7 +129,7 @@ def explain(trace: Trace, path: LogicalPath) -> Explanation:
         naming=trace.sources[path].naming,
         named_by=tuple(_ingredients(trace, path)),
         cycle=linked.cycle,
-        refers_to=tuple(_mention(trace, path, hole) for hole in linked.holes),
+        refers_to=tuple(_mention(trace, path, hole) for hole in linked.holes if hole.ref.manner != "digest"),
         referred_to_by=tuple(by),
     )
 

@@ -236,25 +236,17 @@ class _Linker:
         return spell(ref.path, url)
 
     def _missing(self) -> Iterator[Problem]:
+        """References to nothing."""
         names = Names(self.nodes)
         for path in sorted(self.holes):
             for hole in self.holes[path]:
                 ref, sought = hole.ref, hole.sought
                 if hole.target is not None or not self._is_ours(ref, sought):
                     continue
-                severity = self.site.policy.severity(ref.kind, path, sought or "/")
-                if severity is None:
-                    continue
-                yield Problem(
-                    kind=f"missing-{ref.kind}",
-                    severity=severity,
-                    text=f"a reference to nothing: {ref.written.decode(errors='replace')} "
-                    + (f"(looked for {sought})" if sought else "(which can be no file)"),
-                    file=self.nodes[path].shown,
-                    line=ref.line,
-                    column=ref.column,
-                    hint=_hint(ref, sought, names),
-                )
+                if severity := self.site.policy.severity(ref.kind, path, sought or "/"):
+                    looked = f"looked for {sought}" if sought else "which can be no file"
+                    text = f"a reference to nothing: {ref.written.decode(errors='replace')} ({looked})"
+                    yield self._problem(f"missing-{ref.kind}", severity, path, ref, text, _hint(ref, sought, names))
 
     def _unresolved(self) -> Iterator[Problem]:
         """Bare specifiers that nothing resolves, in the modules that browsers get to by way of the imports."""
@@ -264,39 +256,31 @@ class _Linker:
             following = set(self.linked[reached.pop()].refs) - seen
             seen |= following
             reached.extend(following)
+        hint = "Name it under [tool.assetpipe.imports], unless an import map in the page does."
         for path in sorted(seen & self.holes.keys()):
             for hole in self.holes[path]:
-                if hole.sought is not None or not _is_bare(hole.ref):
+                ref = hole.ref
+                if hole.sought is not None or not _is_bare(ref):
                     continue
-                severity = self.site.policy.severity(hole.ref.kind, path, "/")
-                if severity is not None:
-                    yield Problem(
-                        kind="missing-import",
-                        severity=severity,
-                        text=f"a bare specifier that nothing resolves: {hole.ref.path}",
-                        file=self.nodes[path].shown,
-                        line=hole.ref.line,
-                        column=hole.ref.column,
-                        hint="Name it under [tool.assetpipe.imports], unless an import map in the page does.",
-                    )
+                if severity := self.site.policy.severity(ref.kind, path, "/"):
+                    text = f"a bare specifier that nothing resolves: {ref.path}"
+                    yield self._problem("missing-import", severity, path, ref, text, hint)
 
     def _refused(self) -> Iterator[Problem]:
         """Digests in documents that could not be written, of files that have other bytes now."""
+        hint = "Take the attribute out: the file keeps its name, and so its bytes may change."
         for path in sorted(self.holes):
             for hole in self.holes[path]:
                 if hole.ref.manner != "digest" or hole.target is None:
                     continue
-                target, text = self.linked[hole.target], self.linked[path].data or b""
-                if target.data and target.digest.integrity.encode() not in text:
-                    yield Problem(
-                        kind="integrity",
-                        severity=Severity.WARNING,
-                        text=f"browsers may refuse {hole.target}: its integrity could not be written here",
-                        file=self.nodes[path].shown,
-                        line=hole.ref.line,
-                        column=hole.ref.column,
-                        hint="Take the attribute out: the file keeps its name, and so its bytes may change.",
-                    )
+                target, written = self.linked[hole.target], self.linked[path].data or b""
+                if target.data and target.digest.integrity.encode() not in written:
+                    text = f"browsers may refuse {hole.target}: its integrity could not be written here"
+                    yield self._problem("integrity", Severity.WARNING, path, hole.ref, text, hint)
+
+    def _problem(self, kind: str, severity: Severity, path: LogicalPath, ref: Ref, text: str, hint: str) -> Problem:
+        shown = self.nodes[path].shown
+        return Problem(kind=kind, severity=severity, text=text, file=shown, line=ref.line, column=ref.column, hint=hint)
 
     def _is_ours(self, ref: Ref, sought: LogicalPath | None) -> bool:
         """Whether a reference can only mean one of our files, and not a page or path of the application's."""

@@ -106,10 +106,7 @@ def _kit(config: Config, command: Command, suffix: str) -> Kit:
     """A command's tool, and the digest of the other files that it may read beside inputs of that suffix."""
     tool = commands.Tool(command.run, config.base)
     if command.reads is not None:
-        try:
-            files = [file for glob in command.reads for file in config.base.glob(glob)]
-        except (ValueError, NotImplementedError) as error:
-            raise ConfigError(f"command.reads: {', '.join(command.reads)}: {error}") from error
+        files = read_beside(config, command)
     else:
         suffixes = commands.family(suffix)
         ours = {config.dist_folder, config.cache_folder}
@@ -122,6 +119,14 @@ def _kit(config: Config, command: Command, suffix: str) -> Kit:
     told = [(os.path.relpath(file, config.base), file) for file in sorted(set(files)) if file.is_file()]
     read = Digest.of(*(Digest.of(name.encode(errors="surrogateescape")).raw + _digest(file) for name, file in told))
     return Kit(tool, tool.version(), read)
+
+
+def read_beside(config: Config, command: Command) -> list[Path]:
+    """The files that the command says it reads beside its input. Raises ConfigError where a glob is none."""
+    try:
+        return [file for glob in command.reads or () for file in config.base.glob(glob)]
+    except (ValueError, NotImplementedError) as error:
+        raise ConfigError(f"command.reads: {', '.join(command.reads or ())}: {error}") from error
 
 
 def _digest(file: Path) -> bytes:

@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 from assetpipe import references
 from assetpipe.paths import split_reference
 from tests import npm
+from tests.drafts import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -314,7 +315,7 @@ def time_alone(file: Path, tally: Tally) -> None:
     scan(text, True)
     one = npm.Verdict(file, len(text), len(draft.refs))
     one.scanning, one.minifying = scanned - started, time.process_time() - scanned
-    one.identical = npm.whole(draft) == text
+    one.identical = whole(draft) == text
     tally.add(one)
 
 

@@ -18,6 +18,7 @@ from msgspec import Struct
 
 from assetpipe import references
 from assetpipe.references.draft import Draft, Ref
+from tests.drafts import whole
 
 FOLDER = Path(__file__).parent.parent / ".cache" / "npm"
 INSTALL = "apt-get install nodejs npm"
@@ -100,11 +101,6 @@ def oracle(files: Path, *options: str) -> Any:
     )  # fmt: skip
     assert done.returncode == 0, done.stderr[-2000:]
     return json.loads(done.stdout)
-
-
-def whole(draft: Draft) -> bytes:
-    """The text with what was written in each hole."""
-    return b"".join(p if isinstance(p, bytes) else p.written for p in draft.pieces)
 
 
 def judge(files: Iterable[Path], seconds: dict[str, float] | None = None) -> Iterator[Verdict]:

@@ -130,6 +130,11 @@ def test_verify_names_each_fault_and_exits_with_1(project: Project, run: Command
         ({}, ["biuld"], "No such command"),
         ({}, ["build", "--app", "no_such_module"], "Could not import 'no_such_module'"),
         ({"assetpipe.toml": "strict = 1"}, ["verify"], "strict: "),
+        (
+            {"assetpipe.toml": "[[command]]\nmatch = '*'\nrun = 'cat'\nreads = ['/*']"},
+            ["watch"],
+            "command.reads: /*: ",
+        ),
     ],
 )
 def test_wrong_usage_exits_with_2_and_says_what_is_right(

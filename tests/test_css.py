@@ -7,20 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assetpipe.references.css import scan, unescape
-from assetpipe.references.draft import Draft
-
-
-def marked(draft: Draft) -> str:
-    """The text with ``<path|suffix>`` for each hole."""
-    return b"".join(
-        piece if isinstance(piece, bytes) else f"<{piece.path}|{piece.suffix.decode()}>".encode()
-        for piece in draft.pieces
-    ).decode()
-
-
-def original(draft: Draft) -> bytes:
-    """The text with what was written in each hole: the source, if nothing was left out."""
-    return b"".join(p if isinstance(p, bytes) else p.written for p in draft.pieces)
+from tests.drafts import marked, whole
 
 
 @pytest.mark.parametrize(
@@ -124,7 +111,7 @@ def test_references_become_holes(source: str, expected: str) -> None:
 def test_what_refers_to_no_file_stays(source: str) -> None:
     draft = scan(source.encode(), False)
     assert draft.refs == []
-    assert original(draft) == source.encode()
+    assert whole(draft) == source.encode()
     assert scan(source.encode(), True).refs == []
 
 
@@ -208,7 +195,7 @@ def test_holes_know_their_place() -> None:
     ],
 )
 def test_minifying_leaves_out_what_changes_no_token(source: str, minified: str) -> None:
-    assert original(scan(source.encode(), True)).decode() == minified
+    assert whole(scan(source.encode(), True)).decode() == minified
 
 
 def test_text_that_is_not_utf8_says_where() -> None:
@@ -255,7 +242,7 @@ _BITS = st.sampled_from(
 def test_without_minifying_every_byte_stays(source: str) -> None:
     text = source.encode()
     draft = scan(text, False)
-    assert original(draft) == text
+    assert whole(draft) == text
 
 
 @given(st.lists(_BITS, max_size=30).map("".join))
@@ -268,8 +255,8 @@ def test_minifying_loses_no_reference(source: str) -> None:
 
 @given(st.lists(_BITS, max_size=30).map("".join))
 def test_minifying_never_makes_longer(source: str) -> None:
-    once = original(scan(source.encode(), True))
-    twice = original(scan(once, True))
+    once = whole(scan(source.encode(), True))
+    twice = whole(scan(once, True))
     assert len(twice) <= len(once) <= len(source.encode())
 
 

@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import random
 import subprocess
-import time
 
 import pytest
 from hypothesis import given
@@ -11,22 +10,10 @@ from hypothesis import strategies as st
 
 from assetpipe.paths import split_reference
 from assetpipe.references import css
-from assetpipe.references.draft import Draft, Manner
+from assetpipe.references.draft import Manner
 from assetpipe.references.html import scan
 from tests import npm
-
-
-def marked(source: str) -> str:
-    """The text with ``<path|suffix>`` for each hole."""
-    return b"".join(
-        piece if isinstance(piece, bytes) else f"<{piece.path}|{piece.suffix.decode()}>".encode()
-        for piece in scan(source.encode(), True).pieces
-    ).decode()
-
-
-def original(draft: Draft) -> bytes:
-    """The text with what was written in each hole."""
-    return b"".join(p if isinstance(p, bytes) else p.written for p in draft.pieces)
+from tests.drafts import marked, whole
 
 
 def paths(source: str) -> list[str]:
@@ -64,7 +51,7 @@ def paths(source: str) -> list[str]:
     ],
 )
 def test_attributes_that_are_urls_become_holes(source: str, expected: str) -> None:
-    assert marked(source) == expected
+    assert marked(scan(source.encode(), True)) == expected
 
 
 @pytest.mark.parametrize(
@@ -261,7 +248,10 @@ def test_a_srcset_is_a_list_of_candidates(source: str, expected: list[str]) -> N
     ],
 )
 def test_character_references_are_undone_as_in_attributes(source: str, expected: str | None) -> None:
-    assert marked(f'<img src="{source}">') == f'<img src="{source if expected is None else f"<{expected}>"}">'
+    assert (
+        marked(scan(f'<img src="{source}">'.encode(), True))
+        == f'<img src="{source if expected is None else f"<{expected}>"}">'
+    )
 
 
 @pytest.mark.parametrize(
@@ -316,7 +306,7 @@ def test_character_references_are_undone_as_in_attributes(source: str, expected:
     ],
 )
 def test_style_sheets_and_drawings_within_are_read(source: str, expected: str) -> None:
-    assert marked(source) == expected
+    assert marked(scan(source.encode(), True)) == expected
 
 
 @pytest.mark.parametrize(
@@ -418,11 +408,10 @@ HOSTILE = [
 
 @pytest.mark.parametrize("bit", HOSTILE)
 @pytest.mark.parametrize("frame", ["%s", "<img src=x><!--%s", "<img src=x alt='%s'>", "<svg><style>%s", "<svg>%s"])
-def test_time_is_linear_in_hostile_input(bit: str, frame: str) -> None:
+def test_hostile_input_is_read_in_linear_time(bit: str, frame: str) -> None:
+    """Not a timing: quadratic work on this input would take minutes, and the run would be ended."""
     text = (frame % (bit * (400_000 // len(bit)))).encode()
-    started = time.process_time()
-    assert original(scan(text, True)) == text
-    assert time.process_time() - started < 5
+    assert whole(scan(text, True)) == text
 
 
 @pytest.mark.parametrize(
@@ -435,11 +424,9 @@ def test_time_is_linear_in_hostile_input(bit: str, frame: str) -> None:
 @pytest.mark.parametrize(
     "bit", ["&amp;", "url(a&amp;b) ", "a&amp;b, ", "(", ",", " ", "a, ", "[", '{"', '"', "\\", "&"]
 )
-def test_time_is_linear_in_hostile_values(bit: str, frame: str) -> None:
+def test_hostile_values_are_read_in_linear_time(bit: str, frame: str) -> None:
     text = (frame % (bit * (100_000 // len(bit)))).encode()
-    started = time.process_time()
-    assert original(scan(text, True)) == text
-    assert time.process_time() - started < 5
+    assert whole(scan(text, True)) == text
 
 
 _PIECES = st.sampled_from(
@@ -508,13 +495,13 @@ _MESSES = st.lists(_PIECES, max_size=40).map("".join)
 
 @given(_MESSES)
 def test_every_byte_stays(source: str) -> None:
-    assert original(scan(source.encode(), True)) == source.encode()
+    assert whole(scan(source.encode(), True)) == source.encode()
 
 
 @given(st.binary(max_size=60))
 def test_bytes_that_are_no_text_stay(text: bytes) -> None:
     text = b"<img src=a.png>" + text
-    assert original(scan(text, True)) == text
+    assert whole(scan(text, True)) == text
 
 
 # For each document on the standard input, what parse5 sees in it: the offsets and values of attributes that are URLs,

@@ -4,17 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetpipe.references.draft import Draft
 from assetpipe.references.js import scan, unescape
+from tests.drafts import whole
 
 
 def refs(source: str, *, minify: bool = False) -> list[str]:
     return [ref.path for ref in scan(source.encode(), minify).refs]
-
-
-def text(draft: Draft) -> str:
-    """The text with what was written in each hole."""
-    return b"".join(p if isinstance(p, bytes) else p.written for p in draft.pieces).decode()
 
 
 @pytest.mark.parametrize(
@@ -146,7 +141,7 @@ def test_imports_are_found(source: str, expected: list[str]) -> None:
 def test_what_imports_no_file_of_ours_stays(source: str) -> None:
     draft = scan(source.encode(), False)
     assert draft.refs == []
-    assert text(draft) == source
+    assert whole(draft).decode() == source
     assert refs(source, minify=True) == []
 
 
@@ -180,7 +175,7 @@ def test_what_imports_no_file_of_ours_stays(source: str) -> None:
     ],
 )
 def test_minifying_leaves_out_what_the_tree_does_not_hold(source: str, minified: str) -> None:
-    assert text(scan(source.encode(), True)) == minified
+    assert whole(scan(source.encode(), True)).decode() == minified
 
 
 @pytest.mark.parametrize(
@@ -203,7 +198,7 @@ def test_minifying_leaves_out_what_the_tree_does_not_hold(source: str, minified:
     ],
 )
 def test_what_does_not_tokenize_or_is_odd_is_not_minified(source: str) -> None:
-    assert text(scan(source.encode(), True)) == source
+    assert whole(scan(source.encode(), True)).decode() == source
 
 
 def test_holes_know_their_place() -> None:
@@ -249,7 +244,7 @@ _BITS = st.sampled_from(
 
 @given(st.lists(_BITS, max_size=30).map("".join))
 def test_without_minifying_every_byte_stays(source: str) -> None:
-    assert text(scan(source.encode(), False)) == source
+    assert whole(scan(source.encode(), False)).decode() == source
 
 
 @given(st.lists(_BITS, max_size=30).map("".join))

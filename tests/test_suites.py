@@ -17,6 +17,7 @@ import pytest
 from assetpipe import references
 from tests import npm
 from tests.conftest import write
+from tests.drafts import whole
 
 CACHE = npm.FOLDER.parent
 POSTCSS = "postcss-parser-tests@8.10.0"
@@ -61,10 +62,10 @@ def test_what_is_no_program_stays_whole(folder: str) -> None:
         scan = references.scanner(file.name)
         assert scan is not None
         text = file.read_bytes()
-        assert npm.whole(scan(text, False)) == text
+        assert whole(scan(text, False)) == text
         # Whatever is left out, nothing is put in, and the order stays.
         kept = iter(re.sub(rb"\s", b"", text))
-        assert all(byte in kept for byte in re.sub(rb"\s", b"", npm.whole(scan(text, True)))), file
+        assert all(byte in kept for byte in re.sub(rb"\s", b"", whole(scan(text, True)))), file
 
 
 def test_the_inputs_of_es_module_lexer_are_read_as_acorn_reads_them(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_the_urls_of_css_parsing_tests_are_found(name: str) -> None:
     differ = {}
     for text, parsed in pairs:
         draft = scan(text.encode(), False)
-        assert npm.whole(draft) == text.encode()
+        assert whole(draft) == text.encode()
         found = [ref.path for ref in draft.refs]
         expected = [path for url in urls(parsed) if (path := path_of(url))]
         if NAMELESS.search(text):

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assetpipe.references.draft import Draft
 from assetpipe.references.webmanifest import scan
+from tests.drafts import whole
 
 MANIFEST = """{
   "name": "src", "start_url": "/src", "src": "no.png",
@@ -20,10 +20,6 @@ MANIFEST = """{
 """
 
 
-def text(draft: Draft) -> str:
-    return b"".join(p if isinstance(p, bytes) else p.written for p in draft.pieces).decode()
-
-
 @pytest.mark.parametrize("minify", [False, True])
 def test_pictures_become_holes_and_other_urls_stay(minify: bool) -> None:
     draft = scan(MANIFEST.encode(), minify)
@@ -34,12 +30,12 @@ def test_pictures_become_holes_and_other_urls_stay(minify: bool) -> None:
         ("d.png", b""),
     ]
     assert (draft.refs[0].line, draft.refs[0].column) == (3, 22)
-    assert json.loads(text(draft)) == json.loads(MANIFEST)
+    assert json.loads(whole(draft).decode()) == json.loads(MANIFEST)
 
 
 def test_bytes_stay_unless_minifying_which_leaves_out_blanks() -> None:
-    assert text(scan(MANIFEST.encode(), False)) == MANIFEST
-    assert text(scan(b' { "icons" : [ { "src" : "a  b" } ] } \n', True)) == '{"icons":[{"src":"a  b"}]}'
+    assert whole(scan(MANIFEST.encode(), False)).decode() == MANIFEST
+    assert whole(scan(b' { "icons" : [ { "src" : "a  b" } ] } \n', True)).decode() == '{"icons":[{"src":"a  b"}]}'
 
 
 @pytest.mark.parametrize(
@@ -65,5 +61,5 @@ _JSON = st.recursive(
 @given(_JSON, st.sampled_from([None, 1]))
 def test_any_json_means_the_same_afterwards(value: object, indent: int | None) -> None:
     source = json.dumps(value, indent=indent)
-    assert text(scan(source.encode(), False)) == source
-    assert json.loads(text(scan(source.encode(), True))) == value
+    assert whole(scan(source.encode(), False)).decode() == source
+    assert json.loads(whole(scan(source.encode(), True)).decode()) == value

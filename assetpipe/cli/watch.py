@@ -30,12 +30,13 @@ def watch(source: Path | None, dist: Path | None, app: str | None) -> int:
     from assetpipe import locks
     from assetpipe.errors import AssetpipeError
     from assetpipe.manifest import WATCH
+    from assetpipe.plan import read_beside
     from assetpipe.watch import changes
 
     config = context.find_config(source, dist, app)
     folders = [root.folder for root in config.folders()]
     # What commands read may lie elsewhere.
-    read = (file for command in config.command for glob in command.reads or () for file in config.base.glob(glob))
+    read = [file for command in config.command for file in read_beside(config, command)]
     folders += sorted({file.parent for file in read if not any(file.is_relative_to(folder) for folder in folders)})
     if missing := [folder for folder in folders if not folder.is_dir()]:
         raise AssetpipeError(f"{missing[0]}: there is no such folder to watch. Make it, or name another root.")

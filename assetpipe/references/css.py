@@ -34,10 +34,15 @@ _GAP = rb"(?:[ \t\n\r\f]++|" + _COMMENT + rb")*+"
 # within calls up to a depth that values have.
 _REFERRING = rb"(?<=[uUsS][rReE][lLcCtT]\()"
 _WORDS = rb"""[^;{}()\[\]"'/\\]++|/(?!\*)|"[^"\\\n\r\f]*+"|'[^'\\\n\r\f]*+'"""
-_CALL = rb"\((?!" + _REFERRING + rb")(?:" + _WORDS + rb")*+\)"
-for _ in range(4):
-    _CALL = rb"\((?!" + _REFERRING + rb")(?:" + _WORDS + rb"|" + _CALL + rb")*+\)"
-_PLAIN = rb"(?:" + _WORDS + rb"|" + _CALL + rb")*+((?=[;})])|\Z)?"
+
+
+def _call(depth: int) -> bytes:
+    """A pattern for a parenthesis in which nothing can refer, with so many within."""
+    within = rb"|" + _call(depth - 1) if depth else b""
+    return rb"\((?!" + _REFERRING + rb")(?:" + _WORDS + within + rb")*+\)"
+
+
+_PLAIN = rb"(?:" + _WORDS + rb"|" + _call(4) + rb")*+((?=[;})])|\Z)?"
 # Up to 64 escapes: behind the blank of one, "--" goes on with the name, and is where the search begins again.
 # What stands before makes it another name, a hash (#--x), a class (.--x), or a selector (:--x, &--x).
 _CUSTOM = rb"--(?<![\w\-\x80-\xff\\#.:!&]--)" + _NAME + rb"{0,64}+" + _GAP

@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from assetpipe.paths import split_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from assetpipe.config import Kind
 
 # A comment that holds nothing else (ECMA-426 section 11.1), or as was once written for old browsers; the last counts.
 SOURCE_MAPPING_URL = re.compile(rb"/(?:[/*]|\*\s*+//)[@#][ \t]*+sourceMappingURL=([^\s'\"*]++)\s*+(?:\*/)?\Z")
@@ -21,7 +24,6 @@ _LONGEST_ESCAPED = 4000
 _MOST_CUTS = 64
 _CUT = re.compile(r"[?#&\\]")
 
-Kind = Literal["css", "js", "html", "svg", "manifest", "map"]
 # How a reference is resolved and spelt anew:
 #   url     as a URL against its file; what was relative stays relative
 #   rooted  the same, but spelt from the site's root, since where it will be resolved is not known here
@@ -216,9 +218,5 @@ def _joined(pieces: Iterable[bytes | Ref], base: str) -> Iterator[bytes | Ref]:
         else:
             yield b"".join(run)
             run.clear()
-            if base:
-                piece = Ref(
-                    piece.path, piece.suffix, piece.written, piece.kind, piece.line, piece.column, piece.manner, base
-                )
-            yield piece
+            yield replace(piece, base=base) if base else piece
     yield b"".join(run)

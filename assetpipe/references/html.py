@@ -226,7 +226,11 @@ class _Scanner:
 
     def _import_map(self, start: int, end: int) -> None:
         """The URLs that names lead to (HTML section 8.1.6.2), but those of folders; other values are no URLs."""
-        for way, first, last in strings(self.text, start, end):
+        try:
+            found = list(strings(self.text, start, end))
+        except ValueError:
+            return
+        for way, first, last in found:
             if way and _URLS_AT_DEPTH.get(way[0]) == len(way) and None not in way:
                 url = json_unescape(self.text[first:last].decode(errors="replace"))
                 if url.startswith(("/", "./", "../")) and not url.endswith("/"):

@@ -145,7 +145,7 @@ _TO_NEWLINE_OR_SPACE = bytes.maketrans(b"\t\v\f\r", b"   \n")
 _LINE_STARTS = re.compile(rb"\n[ \n]++")
 _SPACE_RUNS = re.compile(rb"  ++")
 _LINES = re.compile(rb"\n(?:(?=[});,\]])|(?<=[{;,(\[]\n))")
-# The same as `_apart` says of a blank between two bytes, for all blanks of a text at once.
+# The blanks of a text that keep nothing apart: as `_apart` says of two bytes, but on the safe side of signs and dots.
 _N = rb"\w$\\#@\x80-\xff"
 _GAPS = re.compile(
     rb" (?:(?=[^%(n)s.+\-*/!>])|(?<=[^%(n)s.+\-/<!] )|(?<=[%(n)s] )(?=[+\-*!>])|(?<=[+\-<!] )(?=[%(n)s]))"

@@ -13,15 +13,16 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[{}\[\],]')
 
 
-def strings(text: bytes, start: int, end: int) -> Iterator[tuple[list[str | None], int, int]]:
+def strings(text: bytes, start: int, end: int) -> Iterator[tuple[tuple[str | None, ...], int, int]]:
     """Every string at ``start:end`` that is a value: the way to it, and where it is written, without its quotes.
 
-    The way has the key of each object that is open, and None for each array. A text that is no JSON has no strings.
+    The way has the key of each object that is open, and None for each array. Raises ValueError where the text is no
+    JSON: a json.JSONDecodeError with the place, or a UnicodeDecodeError.
     """
     try:
         json.loads(text[start:end].decode("utf-8-sig"))
-    except (ValueError, RecursionError):
-        return
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
     way: list[str | None] = []
     expects_key = False
     for token in _TOKEN.finditer(text, start, end):
@@ -33,7 +34,7 @@ def strings(text: bytes, start: int, end: int) -> Iterator[tuple[list[str | None
         elif first == b'"' and expects_key:
             way[-1] = json.loads(token[0])
         elif first == b'"':
-            yield way, token.start() + 1, token.end() - 1
+            yield tuple(way), token.start() + 1, token.end() - 1
         expects_key = first in b"{," and way[-1] is not None
 
 

@@ -20,7 +20,8 @@ from assetpipe.references import css, js
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from assetpipe.references.draft import Kind, Manner, Referrer
+    from assetpipe.config import Kind
+    from assetpipe.references.draft import Manner, Referrer
 
 BLANK = b" \t\n\f\r"
 # An unfinished value goes on to the end of the text, where no tag ends any more. The groups: name, and its value

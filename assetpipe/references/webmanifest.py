@@ -15,23 +15,21 @@ _LISTS = frozenset(("icons", "screenshots"))
 def scan(text: bytes, minify: bool) -> Draft:
     """Find the references of a manifest; when minifying one that has any, leave out the blanks between tokens."""
     writer = Writer(text)
-    # The ``src`` of a member of one of the lists: ``icons`` > array > ``src``.
-    pictures = {
-        start: end
-        for way, start, end in strings(text, 0, len(text))
-        if len(way) >= 3 and way[-1] == "src" and way[-2] is None and way[-3] in _LISTS
-    }
+    try:
+        # The ``src`` of a member of one of the lists: ``icons`` > array > ``src``.
+        pictures = {
+            start: end
+            for way, start, end in strings(text, 0, len(text))
+            if len(way) >= 3 and way[-1] == "src" and way[-2] is None and way[-3] in _LISTS
+        }
+    except json.JSONDecodeError as error:
+        return Draft(writer.draft().pieces, broken=(f"not JSON: {error.msg}", error.lineno, error.colno))
+    except ValueError:  # no UTF-8, which the draft says itself
+        return writer.draft()
     for token in _STRING_OR_BLANK.finditer(text) if pictures else ():
         start, end = token.span()
         if start + 1 in pictures:
             writer.refer(start + 1, end - 1, "manifest", unescape)
         elif minify and text[start] != 0x22:
             writer.replace(start, end)
-    draft = writer.draft()
-    try:
-        json.loads(text.decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        return Draft(draft.pieces, broken=(f"not JSON: {error.msg}", error.lineno, error.colno))
-    except (UnicodeDecodeError, RecursionError):  # the one is told of anyway, the other will not be met
-        pass
-    return draft
+    return writer.draft()
