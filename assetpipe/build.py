@@ -66,8 +66,8 @@ class Trace(Struct, frozen=True):
 class Build(Struct, frozen=True):
     """What a release would be.
 
-    ``files`` are the blobs of the manifest's files, by their paths below ``dist/public``; ``work`` is what had to be
-    done rather than recalled. Where ``problems`` hold an error, the manifest is not to be published.
+    ``files`` are the blobs of the manifest's files, by their paths below ``dist`` ("/public/…"); ``work`` is what had
+    to be done rather than recalled. Where ``problems`` hold an error, the manifest is not to be published.
     """
 
     manifest: Manifest
@@ -114,7 +114,7 @@ class _Builder:
         self.observer = observer
         self.executor = executor
         self.store = Store(config.cache_folder)
-        self.prefixes = tuple(sorted({root.prefix for root in config.folders()}))
+        self.prefixes = tuple(sorted({root.prefix for root in config.folders() if not root.private}))
         self.problems: list[Problem] = []
         self.work: list[Work] = []
         self.files: dict[str, Blob] = {}
@@ -148,17 +148,25 @@ class _Builder:
         }
         compressed = {path: blob for path, blob in finals.items() if _has_room(linked[path].file)}
         encoded = self._encode(compressed, versions)
-        assets = {
-            str(path): self._asset(trace.sources[path], linked[path], finals[path], encoded.get(path, {}))
-            for path in sorted(linked)
-        }
+        assets: dict[str, Asset] = {}
+        private: dict[str, Asset] = {}
+        for path in sorted(linked):
+            source = trace.sources[path]
+            asset = self._asset(source, linked[path], finals[path], encoded.get(path, {}))
+            (private if source.private else assets)[str(path)] = asset
         self.store.save_index()
         imports = self._imports(trace.aliases, assets)
-        release = manifest.release_id(assets, self.prefixes, imports)
-        told = Manifest(format=manifest.FORMAT, release=release, prefixes=self.prefixes, imports=imports, assets=assets)
+        told = Manifest(
+            format=manifest.FORMAT,
+            release=manifest.release_id(assets, self.prefixes, imports, private),
+            prefixes=self.prefixes,
+            imports=imports,
+            assets=assets,
+            private=private,
+        )
         for copy, file in manifest.plain_copies(told).items():
             if copy in self.files and self.files[copy].digest != self.files[file].digest:
-                self._report_two_outputs(copy, copy)
+                self._report_two_outputs(copy)
         if not trace.sources and not any(problem.severity is Severity.ERROR for problem in self.problems):
             folders = ", ".join(str(root.folder) for root in self.config.folders()) or "no folder at all"
             self.problems.append(
@@ -188,7 +196,7 @@ class _Builder:
                         severity=Severity.WARNING,
                         text=f'imports."{specifier}": there is no file {path}{"…" if path.endswith("/") else ""}',
                         file=self.config.origin.name if self.config.origin else "",
-                        hint="Name a file of one of the roots, or take the entry out.",
+                        hint="Name a file of one of the public roots, or take the entry out.",
                     )
                 )
         return told
@@ -353,8 +361,7 @@ class _Builder:
             digest=blob.digest if blob else None,
             draft=draft,
             covers=tuple(covers),
-            named=None if source.naming == "fingerprint" else source.path,
-            movable=source.naming == "plain",
+            naming=source.naming,
         )
 
     def _encode(
@@ -408,13 +415,14 @@ class _Builder:
     def _asset(self, source: Source, linked: Linked, final: Blob, encoded: Mapping[str, Blob]) -> Asset:
         """Tell one asset for the manifest, and its files for the publisher."""
         rendered = self.renditions.get(source.path)
-        self._file(linked.file, final, source)
+        area = f"/{manifest.PRIVATE if source.private else manifest.PUBLIC}"
+        self._file(area + linked.file, final, source)
         for coding, blob in encoded.items():
-            self._file(linked.file + manifest.CODING_SUFFIXES[coding], blob, source)
+            self._file(area + linked.file + manifest.CODING_SUFFIXES[coding], blob, source)
         renditions = []
         for made in rendered.made if rendered else ():
             url = source.path.tagged(Digest(made.digest).tag, suffix=f".{made.facts['format']}")
-            self._file(url, self.store.blob(made), source)
+            self._file(area + url, self.store.blob(made), source)
             renditions.append(
                 Rendition(
                     url=url,
@@ -426,14 +434,16 @@ class _Builder:
                     negotiated=bool(made.facts["negotiated"]),
                 )
             )
+        media_type = media.media_type(source.path.name)
         return Asset(
             url=linked.url,
-            type=media.media_type(source.path.name),
+            type=media_type,
             size=final.size,
             sha256=final.digest,
             encodings={coding: Encoding(blob.size, blob.digest) for coding, blob in encoded.items()},
             renditions=tuple(renditions),
             refs=linked.refs,
+            imports=linked.imports if media_type.startswith(("text/css", "text/javascript")) else (),
             width=int(rendered.facts.get("width", 0)) if rendered else 0,
             height=int(rendered.facts.get("height", 0)) if rendered else 0,
             immutable=source.naming == "kept",
@@ -445,12 +455,12 @@ class _Builder:
         if other.digest != blob.digest:
             self._report_two_outputs(path, source.shown)
 
-    def _report_two_outputs(self, path: str, file: str) -> None:
+    def _report_two_outputs(self, path: str, file: str = "") -> None:
         self.problems.append(
             Problem(
                 kind="two-outputs",
                 severity=Severity.ERROR,
-                text=f"two outputs at one path: {path}",
+                text=f"two outputs at one path: {path[path.index('/', 1) :]}",
                 file=file,
                 hint="Rename the file: it has the name that another file is published under.",
             )

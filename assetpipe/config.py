@@ -31,10 +31,21 @@ _OURS = ("base", "origin")
 
 
 class Root(Struct, frozen=True):
-    """A folder of sources and the URL prefix (slash at both ends) that it is published under."""
+    """A folder of sources and the URL prefix (slash at both ends) that it is published under.
+
+    No URL leads to the files of a ``private`` one: its prefix is what the application calls them by.
+    """
 
     prefix: str
     folder: Path
+    private: bool = False
+
+
+class Folders(Struct, frozen=True, forbid_unknown_fields=True):
+    """What a prefix stands for, written as a table."""
+
+    folder: str | tuple[str, ...]
+    private: bool = False
 
 
 class Compress(Struct, frozen=True, forbid_unknown_fields=True):
@@ -75,7 +86,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     dist: str = "dist"
     cache: str = ".assetpipe"
-    roots: dict[str, str | tuple[str, ...]] = {}
+    roots: dict[str, str | tuple[str, ...] | Folders] = {}
     ignore: tuple[str, ...] = ()
     plain: tuple[str, ...] = ()
     tagged: tuple[str, ...] = ()
@@ -100,23 +111,32 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """Where results are kept for the next build."""
         return self.base / self.cache
 
+    @property
+    def has_public_roots(self) -> bool:
+        """Whether URLs lead to any configured root; where none does, the application's own or the default are taken."""
+        return not all(map(_is_private, self.roots.values()))
+
     def folders(self) -> tuple[Root, ...]:
         """Every root, in the order in which they win.
 
-        Raises ConfigError where a ``package:folder`` names no package.
+        Raises ConfigError where a ``package:folder`` names no package, or private roots are not apart from the others.
         """
-        named = self.roots or DEFAULT_ROOTS
+        named = self.roots if self.has_public_roots else self.with_roots(DEFAULT_ROOTS).roots
         return tuple(
-            Root(prefix, _folder(self, prefix, name))
-            for prefix, names in named.items()
-            for name in ((names,) if isinstance(names, str) else names)
+            Root(prefix, _folder(self, prefix, name), _is_private(root))
+            for prefix, root in named.items()
+            for name in _names(root)
         )
 
-    def with_roots(self, roots: Mapping[str, Iterable[Path]]) -> Config:
-        """Take the given folders in place of the configured ones."""
-        return msgspec.structs.replace(
-            self, roots={prefix: tuple(str(folder) for folder in folders) for prefix, folders in roots.items()}
-        )
+    def with_roots(self, roots: Mapping[str, Iterable[Path | str]]) -> Config:
+        """Take the given folders in place of the configured ones that are not private.
+
+        Raises ConfigError where those that are lie among them.
+        """
+        private = {prefix: root for prefix, root in self.roots.items() if _is_private(root)}
+        _check_apart(roots, private, self.origin)
+        public = {prefix: tuple(map(str, folders)) for prefix, folders in roots.items()}
+        return msgspec.structs.replace(self, roots=public | private)
 
     def with_dist(self, dist: Path) -> Config:
         """Publish to ``dist`` in place of the configured folder."""
@@ -171,6 +191,8 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
                 f'{file}: roots: the URL prefix "{prefix}" must begin and end with one slash. Write "{right}".'
             )
         _check_prefix(prefix, file)
+    private = {prefix for prefix, root in config.roots.items() if _is_private(root)}
+    _check_apart(config.roots.keys() - private, private, file)
     for specifier, path in config.imports.items():
         _check_import(specifier, path, file)
     for key in config.missing:
@@ -217,6 +239,26 @@ def _check_prefix(prefix: str, file: Path) -> None:
         raise ConfigError(f'{file}: roots: the URL prefix "{prefix}" has a segment that no URL path keeps.') from error
 
 
+def _check_apart(public: Iterable[str], private: Iterable[str], file: Path | None) -> None:
+    """A name below two prefixes would be both; but "/" is shared with the application, private files included."""
+    for prefix in sorted(public):
+        for hidden in sorted(private):
+            if prefix == hidden or (prefix != "/" and (prefix.startswith(hidden) or hidden.startswith(prefix))):
+                raise ConfigError(
+                    f'{file or "the configuration"}: roots: "{hidden}" is private and "{prefix}" is not, but one lies '
+                    "within the other: a file there could be taken for both. Give the private one a prefix of its own."
+                )
+
+
+def _is_private(root: str | tuple[str, ...] | Folders) -> bool:
+    return isinstance(root, Folders) and root.private
+
+
+def _names(root: str | tuple[str, ...] | Folders) -> tuple[str, ...]:
+    names = root.folder if isinstance(root, Folders) else root
+    return (names,) if isinstance(names, str) else names
+
+
 def _explain(message: str) -> str:
     """Say msgspec's message in the words of the file, with the nearest right name."""
     where = re.search(r" - at `(?:key in )?`?\$([^`]*)`$", message)
@@ -230,6 +272,8 @@ def _explain(message: str) -> str:
         else:
             # An item of a list, or a value in a table whose keys are free.
             holder = get_args(holder)[0 if place.isdigit() else -1] if get_args(holder) else holder
+        # Of several types that a value may have, the table is what has keys.
+        holder = next((one for one in get_args(holder) if hasattr(one, "__struct_fields__")), holder)
     if unknown := re.search(r"unknown field `(.*)`", what):
         names = [n for n in get_type_hints(holder) if n not in _OURS]
         for table in ("compress", "images", "keep") if holder is Config else ():
@@ -241,7 +285,7 @@ def _explain(message: str) -> str:
         choices = [str(c) for part in (holder, *get_args(holder)) for c in get_args(part) if isinstance(c, str)]
         return f'{".".join(keys)}: "{wrong[1]}" is not known. {_nearest(wrong[1], choices)}'
     words = {"`array | str`": "a string or a list", "`str | array`": "a string or a list", "`array`": "a list"}
-    words |= {"`array | null`": "a list"}
+    words |= {"`array | null`": "a list", "`str | object | array`": "a string, a list or a table"}
     words |= {"`str`": "a string", "`bool`": "true or false", "`object`": "a table", "`int`": "a whole number"}
     for word, plain in words.items():
         what = what.replace(word, plain)

@@ -59,7 +59,8 @@ class Ingredient(Struct, frozen=True):
 
 
 class Explanation(Struct, frozen=True):
-    """One asset. ``naming`` is ``fingerprint``, or why it keeps its name: ``plain`` or ``kept``.
+    """One asset. ``naming`` is ``fingerprint``, or why it keeps its name: ``plain``, ``kept``, or ``private``, to which
+    no ``url`` leads.
 
     ``tool`` is the program that makes it of its file, if a command does.
     """
@@ -123,7 +124,7 @@ def explain(trace: Trace, path: LogicalPath) -> Explanation:
     )
     return Explanation(
         path=path,
-        url=linked.url,
+        url="" if trace.sources[path].private else linked.url,
         file=trace.sources[path].shown,
         tool=trace.tools.get(path, ""),
         naming=trace.sources[path].naming,

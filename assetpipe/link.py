@@ -11,12 +11,15 @@ a service worker be registered by a name that never changes.
 
 A reference is resolved as what wrote it would: a bare module specifier through the import map (HTML section 8.1.5.2),
 the others as URLs. It is spelt anew in its own manner, so that a build works under any mount point and host; a bare
-specifier becomes relative, and what would be resolved elsewhere (a URL in a custom property) starts from the root.
+specifier becomes relative, and so does what starts from the root in a sheet, which is loaded from nowhere but its own
+URL; what would be resolved elsewhere (a URL in a custom property, or in a private file) starts from the root.
+
+No URL leads to a private file: only others of its kind refer to it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from msgspec import Struct
 
@@ -29,13 +32,17 @@ from assetpipe.references.draft import Draft, Ref, is_bare
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
+    from assetpipe.sources import Naming
+
+# What a reference that is spelt anew starts from: from where it did, from its own file, or from the site's root.
+Way = Literal["written", "relative", "rooted"]
+
 
 class Node(Struct, frozen=True):
     """One source on its way to be named.
 
     A text with references has a ``draft``; anything else the digest of its bytes. ``covers`` are the digests of what
-    its URL can answer beside that (negotiated renditions). ``named`` is the URL of a file that keeps its name;
-    ``movable`` says that its bytes may still change under it.
+    its URL can answer beside that (negotiated renditions).
     """
 
     path: LogicalPath
@@ -43,15 +50,20 @@ class Node(Struct, frozen=True):
     digest: Digest | None = None
     draft: Draft | None = None
     covers: tuple[Digest, ...] = ()
-    named: LogicalPath | None = None
-    movable: bool = False
+    naming: Naming = "fingerprint"
+
+    @property
+    def private(self) -> bool:
+        """Whether no URL leads to it."""
+        return self.naming == "private"
 
 
 class Site(Struct, frozen=True):
     """What references are resolved by, beside the sources.
 
-    ``prefixes`` are the URL prefixes of the roots, ``imports`` the import map, ``aliases`` the logical paths under
-    which an asset is known beside its own (``app.ts`` became ``app.js``), ``policy`` what a reference to nothing is.
+    ``prefixes`` are the URL prefixes of the public roots, ``imports`` the import map, ``aliases`` the logical paths
+    under which an asset is known beside its own (``app.ts`` became ``app.js``), ``policy`` what a reference to nothing
+    is.
     """
 
     prefixes: Sequence[str] = ()
@@ -75,8 +87,9 @@ class Hole(Struct, frozen=True):
 class Linked(Struct, frozen=True):
     """A named source: its URL, where its bytes lie, its final bytes if it is a draft, and what it refers to.
 
-    ``file`` is the URL, but for a plain file, whose bytes change under one name, it is the tagged name. ``digest`` is
-    that of the final bytes; in a ``cycle`` (its members in order) the tag comes from the ``isolated`` digests.
+    ``file`` is the URL, but for a plain or private file, whose bytes change under one name, it is the tagged name.
+    ``digest`` is that of the final bytes; in a ``cycle`` (its members in order) the tag comes from the ``isolated``
+    digests.
     """
 
     url: LogicalPath
@@ -92,6 +105,12 @@ class Linked(Struct, frozen=True):
         """The logical paths of the sources that it refers to, in order, each once."""
         return tuple(sorted({hole.target for hole in self.holes if hole.target is not None and not hole.page}))
 
+    @property
+    def imports(self) -> tuple[LogicalPath, ...]:
+        """The logical paths of the sources that it needs before it can run, in the order of its text."""
+        needed = (hole.target for hole in self.holes if hole.ref.eager)
+        return tuple(dict.fromkeys(target for target in needed if target is not None))
+
 
 def link(nodes: Mapping[LogicalPath, Node], site: Site) -> tuple[dict[LogicalPath, Linked], list[Problem]]:
     """Name and fill all ``nodes``; the result does not depend on their order."""
@@ -105,7 +124,7 @@ class _Linker:
         self.nodes = nodes
         self.site = site
         self.prefixes_of_imports = sorted((key for key in site.imports if key.endswith("/")), key=len, reverse=True)
-        self.urls = {path: node.named for path, node in nodes.items() if node.named is not None}
+        self.urls = {path: path for path, node in nodes.items() if node.naming != "fingerprint"}
         self.holes = {
             path: tuple(self._hole(node, ref) for ref in node.draft.refs)
             for path, node in nodes.items()
@@ -121,7 +140,7 @@ class _Linker:
                 {
                     hole.target
                     for hole in holes
-                    if hole.target is not None and not hole.page and self.nodes[hole.target].named is None
+                    if hole.target is not None and not hole.page and hole.target not in self.urls
                 }
             )
             for path, holes in self.holes.items()
@@ -138,8 +157,11 @@ class _Linker:
         if sought is None:
             return Hole(ref, None, None)
         target = self.site.aliases.get(sought, sought)
-        page = ref.manner == "page" and media_type(target.name).startswith("text/html")
-        return Hole(ref, sought, target, page) if target in self.nodes else Hole(ref, sought, None)
+        named = self.nodes.get(target)
+        # A private file is reached from beside it alone, and by no name that stands for a URL.
+        if named is None or (named.private and (not node.private or _is_bare(ref))):
+            return Hole(ref, sought, None)
+        return Hole(ref, sought, target, ref.manner == "page" and media_type(target.name).startswith("text/html"))
 
     def _sought(self, node: Node, ref: Ref) -> LogicalPath | None:
         path = ref.path
@@ -179,7 +201,7 @@ class _Linker:
             if path not in self.urls:
                 self._settle(node, digest)
             url = self.urls[path]
-            file = path.tagged(digest.tag) if node.movable else url
+            file = path.tagged(digest.tag) if node.naming in ("plain", "private") else url
             holes = self.holes.get(path, ())
             self.linked[path] = Linked(url, file, data, digest, holes, cycle, self.isolated.get(path))
 
@@ -197,7 +219,7 @@ class _Linker:
         for piece, hole in self._pieces(path):
             if hole is not None and hole.target in places and not hole.page:
                 assert hole.target is not None
-                spelt = f"{places[hole.target]} {self._spelling(path, hole, hole.target)} "
+                spelt = f"{places[hole.target]} {self._spelling(path, hole, self._way(path, hole), hole.target)} "
                 chunks.append(b"\0".join((b"", spelt.encode(errors="surrogateescape"), hole.ref.suffix, b"")))
             else:
                 chunks.append(self._spelt(path, piece, hole))
@@ -221,29 +243,47 @@ class _Linker:
             target = self.linked.get(hole.target)
             return piece.written if target is None else target.digest.integrity.encode()
         url = hole.target if hole.page else self.urls[hole.target]
-        if url == hole.sought and piece.manner != "rooted" and not _is_bare(piece):
+        way = self._way(path, hole)
+        if url == hole.sought and way == "written":
             # Nothing to rename: the reference stays as it was written.
             return piece.written
-        return self._spelling(path, hole, url).encode() + piece.suffix
+        return self._spelling(path, hole, way, url).encode() + piece.suffix
 
-    def _spelling(self, path: LogicalPath, hole: Hole, url: LogicalPath) -> str:
-        """Spell ``url`` in a hole of ``path``, in the manner of the reference."""
-        ref = hole.ref
+    def _way(self, path: LogicalPath, hole: Hole) -> Way:
+        """Where a reference in ``path`` starts from when it is spelt anew: where it was written to, or elsewhere."""
+        node, ref = self.nodes[path], hole.ref
+        if node.private:
+            assert hole.target is not None
+            return "written" if self.nodes[hole.target].private else "rooted"
         if ref.manner == "rooted" or (_is_bare(ref) and ref.base):
+            return "rooted"
+        if _is_bare(ref) or (ref.manner == "url" and ref.path.startswith("/") and _is_tagged_sheet(node)):
+            return "relative"
+        return "written"
+
+    def _spelling(self, path: LogicalPath, hole: Hole, way: Way, url: LogicalPath) -> str:
+        """Spell ``url`` in a hole of ``path``."""
+        if way == "rooted":
             return rooted(url)
-        if _is_bare(ref):
-            return relative(path, url)
-        return spell(ref.path, url)
+        return relative(path, url) if way == "relative" else spell(hole.ref.path, url)
 
     def _missing(self) -> Iterator[Problem]:
-        """References to nothing."""
+        """References to nothing, and to what is private."""
         names = Names(self.nodes)
         for path in sorted(self.holes):
             for hole in self.holes[path]:
                 ref, sought = hole.ref, hole.sought
-                if hole.target is not None or not self._is_ours(ref, sought):
+                if hole.target is not None:
                     continue
-                if severity := self.site.policy.severity(ref.kind, path, sought or "/"):
+                hidden = self._is_private(sought) and ref.manner not in ("page", "digest")
+                if not hidden and not self._is_ours(ref, sought):
+                    continue
+                severity = self.site.policy.severity(ref.kind, path, sought or "/")
+                if severity and hidden:
+                    text = f"no URL leads to {sought}, which is private: {ref.written.decode(errors='replace')}"
+                    hint = "Put it into a public root, or refer to the application's view that hands it out."
+                    yield self._problem("private-reference", severity, path, ref, text, hint)
+                elif severity:
                     looked = f"looked for {sought}" if sought else "which can be no file"
                     text = f"a reference to nothing: {ref.written.decode(errors='replace')} ({looked})"
                     yield self._problem(f"missing-{ref.kind}", severity, path, ref, text, _hint(ref, sought, names))
@@ -282,6 +322,10 @@ class _Linker:
         shown = self.nodes[path].shown
         return Problem(kind=kind, severity=severity, text=text, file=shown, line=ref.line, column=ref.column, hint=hint)
 
+    def _is_private(self, sought: LogicalPath | None) -> bool:
+        node = None if sought is None else self.nodes.get(self.site.aliases.get(sought, sought))
+        return node is not None and node.private
+
     def _is_ours(self, ref: Ref, sought: LogicalPath | None) -> bool:
         """Whether a reference can only mean one of our files, and not a page or path of the application's."""
         if ref.manner in ("page", "digest"):
@@ -302,6 +346,10 @@ def _hint(ref: Ref, sought: LogicalPath | None, names: Names) -> str:
     if sought is None:
         return "Write the path of a file in UTF-8, without an empty segment or a last slash."
     return names.hint(sought)
+
+
+def _is_tagged_sheet(node: Node) -> bool:
+    return node.naming == "fingerprint" and media_type(node.path.name).startswith("text/css")
 
 
 def _is_bare(ref: Ref) -> bool:

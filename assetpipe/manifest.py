@@ -18,6 +18,7 @@ FORMAT = 1
 MANIFEST = "manifest.json"
 RELEASES = "releases"
 PUBLIC = "public"
+PRIVATE = "private"
 # Held by `assetpipe watch` (a lock, see ``locks``) as long as it keeps dist up to date with the sources.
 WATCH = ".watch"
 # The suffix that the file of an encoding has on disk: those that nginx and Caddy look for.
@@ -52,7 +53,10 @@ class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     ``url`` is decoded, as logical paths are. ``immutable`` says that a URL equal to the logical path never changes its
     bytes either (another bundler named it). ``file`` is where the bytes lie below ``dist/public`` when that is not the
-    URL itself: a plain file's bytes change under one URL, and older releases must keep theirs.
+    URL itself: a plain file's bytes change under one URL, and older releases must keep theirs. No URL leads to a
+    private asset: its ``url`` is its logical path, and its files lie below ``dist/private``.
+    ``refs`` are the logical paths of all that it refers to; ``imports`` of the modules that a module imports
+    statically, or the sheets that a sheet imports, in their order there: what it needs before it can run.
     ``width`` and ``height`` are in pixels as displayed.
     """
 
@@ -63,6 +67,7 @@ class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     encodings: dict[str, Encoding] = {}
     renditions: tuple[Rendition, ...] = ()
     refs: tuple[str, ...] = ()
+    imports: tuple[str, ...] = ()
     width: int = 0
     height: int = 0
     immutable: bool = False
@@ -70,7 +75,7 @@ class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     @property
     def stored(self) -> str:
-        """Where the bytes lie below ``dist/public``."""
+        """Where the bytes lie below the folder of its area."""
         return self.file or self.url
 
 
@@ -78,7 +83,8 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One release: every asset by its logical path.
 
     ``prefixes`` are the URL prefixes that it answers for; ``retained`` the ids of older releases whose URLs are still
-    served, newest first. ``imports`` says what bare module specifiers stand for, in logical paths.
+    served, newest first. ``imports`` says what bare module specifiers stand for, in logical paths. ``private`` are the
+    assets that no URL leads to, by logical path: an application hands them out.
     """
 
     format: int
@@ -87,6 +93,12 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     prefixes: tuple[str, ...] = ()
     imports: dict[str, str] = {}
     assets: dict[str, Asset]
+    private: dict[str, Asset] = {}
+
+    @property
+    def areas(self) -> tuple[tuple[str, dict[str, Asset]], ...]:
+        """The folders below ``dist``, with a slash before, and the assets whose files lie there."""
+        return (f"/{PUBLIC}", self.assets), (f"/{PRIVATE}", self.private)
 
     def dump(self) -> bytes:
         """Encode as UTF-8 JSON with sorted keys: equal manifests are equal bytes."""
@@ -101,14 +113,23 @@ class Diff(Struct, frozen=True):
     removed: tuple[str, ...]
 
 
-def release_id(assets: dict[str, Asset], prefixes: tuple[str, ...], imports: Mapping[str, str] | None = None) -> str:
-    """Digest what the URLs answer, content-codings aside: another build of zlib must not make another release."""
-    told = [
+def release_id(
+    assets: Mapping[str, Asset],
+    prefixes: tuple[str, ...],
+    imports: Mapping[str, str] | None = None,
+    private: Mapping[str, Asset] | None = None,
+) -> str:
+    """Digest what is answered, content-codings aside: another build of zlib must not make another release."""
+    mapped = [sorted(imports.items())] if imports else []
+    hidden = [{PRIVATE: _answers(private)}] if private else []
+    return Digest.of(msgspec.json.encode((prefixes, _answers(assets), *mapped, *hidden), enc_hook=str)).tag
+
+
+def _answers(assets: Mapping[str, Asset]) -> list[tuple[object, ...]]:
+    return [
         (path, a.url, a.type, a.sha256, a.immutable, [(r.url, r.type, r.sha256, r.negotiated) for r in a.renditions])
         for path, a in sorted(assets.items())
     ]
-    mapped = [sorted(imports.items())] if imports else []
-    return Digest.of(msgspec.json.encode((prefixes, told, *mapped), enc_hook=str)).tag
 
 
 def import_map(manifest: Manifest) -> dict[str, dict[str, str]]:
@@ -131,18 +152,17 @@ def import_map(manifest: Manifest) -> dict[str, dict[str, str]]:
 
 def diff(old: Manifest | None, new: Manifest) -> Diff:
     """Compare what two releases answer; codings aside."""
-    before = old.assets if old else {}
+    before, after = ({} if one is None else _told(one) for one in (old, new))
     return Diff(
-        added=tuple(sorted(new.assets.keys() - before.keys())),
-        changed=tuple(
-            sorted(
-                path
-                for path in new.assets.keys() & before.keys()
-                if (new.assets[path].url, new.assets[path].sha256) != (before[path].url, before[path].sha256)
-            )
-        ),
-        removed=tuple(sorted(before.keys() - new.assets.keys())),
+        added=tuple(sorted(after.keys() - before.keys())),
+        changed=tuple(sorted(path for path in after.keys() & before.keys() if after[path] != before[path])),
+        removed=tuple(sorted(before.keys() - after.keys())),
     )
+
+
+def _told(release: Manifest) -> dict[str, tuple[str, str, str]]:
+    """What tells the assets of one release from those of another; a file that becomes private changes."""
+    return {path: (area, a.url, a.sha256) for area, assets in release.areas for path, a in assets.items()}
 
 
 def load(file: Path) -> Manifest:
@@ -171,21 +191,22 @@ def load(file: Path) -> Manifest:
 
 
 def files(manifest: Manifest) -> dict[str, Encoding]:
-    """Every file below ``dist/public`` that the release's URLs are answered from, with its size and SHA-256.
+    """Every file that the release is answered from, by its path below ``dist`` ("/public/…"): its size and SHA-256.
 
-    Raises ManifestError where a path could lead out of that folder: such a manifest is not ours.
+    Raises ManifestError where a path could lead out of its area: such a manifest is not ours.
     """
     told: dict[str, Encoding] = {}
-    for asset in manifest.assets.values():
-        told[asset.stored] = Encoding(asset.size, asset.sha256)
-        for coding, encoding in asset.encodings.items():
-            if coding in CODING_SUFFIXES:
-                told[asset.stored + CODING_SUFFIXES[coding]] = encoding
-        for rendition in asset.renditions:
-            told[rendition.url] = Encoding(rendition.size, rendition.sha256)
     try:
-        for path in told:
-            LogicalPath(path)
+        for area, assets in manifest.areas:
+            for asset in assets.values():
+                stored = area + LogicalPath(asset.stored)
+                LogicalPath(asset.url)
+                told[stored] = Encoding(asset.size, asset.sha256)
+                for coding, encoding in asset.encodings.items():
+                    if coding in CODING_SUFFIXES:
+                        told[stored + CODING_SUFFIXES[coding]] = encoding
+                for rendition in asset.renditions:
+                    told[area + LogicalPath(rendition.url)] = Encoding(rendition.size, rendition.sha256)
     except ValueError as error:
         raise ManifestError(
             f"the manifest of release {manifest.release} names a file outside of dist: {error}"
@@ -194,9 +215,12 @@ def files(manifest: Manifest) -> dict[str, Encoding]:
 
 
 def plain_copies(manifest: Manifest) -> dict[str, str]:
-    """The files that exist for other servers only: the path of a plain URL's file, and the file it is a copy of."""
+    """The files that exist for other servers only: the path of a plain URL's file, and the file it is a copy of.
+
+    Both as paths below ``dist``. A private file has no such copy: no server may find it.
+    """
     return {
-        asset.url + suffix: asset.file + suffix
+        f"/{PUBLIC}{asset.url}{suffix}": f"/{PUBLIC}{asset.file}{suffix}"
         for asset in manifest.assets.values()
         if asset.file
         for suffix in ("", *suffixes(asset))

@@ -72,7 +72,7 @@ def plan(config: Config, found: Mapping[LogicalPath, Source]) -> Plan:
         suffix = commands.suffix_of(path.name, command.suffix)
         became = LogicalPath(path.removesuffix(own) + suffix)
         # A pattern for the asset's name is as good as one for its source's.
-        if plain is not None and plain.match_file(source.relative.removesuffix(own) + suffix):
+        if plain is not None and not source.private and plain.match_file(source.relative.removesuffix(own) + suffix):
             source = replace(source, naming="plain")
         if _take(planned, became, source):
             if became != path:

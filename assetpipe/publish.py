@@ -80,7 +80,6 @@ class _Publisher:
 
     def __init__(self, dist: Path, observer: Observer) -> None:
         self.dist = dist
-        self.public = dist / PUBLIC
         self.observer = observer
         self.previous = _readable(dist / MANIFEST)
         self.known = {
@@ -114,12 +113,12 @@ class _Publisher:
                 self.traces[name] = one
         self.observer.begin("publishing", len(missing))
         for path in missing:
-            self._write(PUBLIC + path, files[path].read())
+            self._write(path, files[path].read())
             self.observer.step()
         # Renames are on disk when their folders are; the manifest must not be there before what it names.
-        for folder in {self.dist / RELEASES, *((self.public / path[1:]).parent for path in missing)}:
+        for folder in {self.dist / RELEASES, *((self.dist / path[1:]).parent for path in missing)}:
             _sync(folder)
-        self._write(MANIFEST, release.dump())
+        self._write(f"/{MANIFEST}", release.dump())
         _sync(self.dist)
         return release, len(missing)
 
@@ -132,7 +131,7 @@ class _Publisher:
         return copied, pruned
 
     def _record(self, name: str, release: Manifest) -> None:
-        self._write(f"{RELEASES}/{name}.json", replace(release, retained=()).dump())
+        self._write(f"/{RELEASES}/{name}.json", replace(release, retained=()).dump())
 
     def _retained(self, release: Manifest, keep: int) -> tuple[str, ...]:
         if self.previous is not None:
@@ -154,7 +153,12 @@ class _Publisher:
             stated.update(manifests.files(other))
         missing = []
         adopted: dict[str, Encoding] = {}
-        codings = {a.stored + CODING_SUFFIXES[c] for a in release.assets.values() for c in a.encodings}
+        codings = {
+            area + asset.stored + suffix
+            for area, assets in release.areas
+            for asset in assets.values()
+            for suffix in manifests.suffixes(asset)
+        }
         for path, wanted in manifests.files(release).items():
             held = stated.get(path)
             on_disk = self._on_disk(path, held, wanted)
@@ -171,7 +175,7 @@ class _Publisher:
             else:
                 self._refuse(path)
         for plain, file in manifests.plain_copies(release).items():
-            theirs = self.public / plain[1:]
+            theirs = self.dist / plain[1:]
             if any(plain in manifests.files(self.known[i]) for i in release.retained):
                 self._refuse_change(plain)
             if plain not in self.named and theirs.exists() and theirs.read_bytes() != files[file].read():
@@ -180,18 +184,18 @@ class _Publisher:
 
     def _refuse_change(self, path: str) -> None:
         raise PublishError(
-            f"{path}: its bytes change, but a kept release has promised, by `tagged`, that they never do. "
-            "Rename the file, or build with its old bytes until that release is no longer kept."
+            f"{path.removeprefix(f'/{PUBLIC}')}: its bytes change, but a kept release has promised, by `tagged`, that "
+            "they never do. Rename the file, or build with its old bytes until that release is no longer kept."
         )
 
     def _refuse(self, path: str) -> None:
         raise PublishError(
-            f"{self.public}{path}: a file that assetpipe did not put there is in the way. Move it, then build again."
+            f"{self.dist}{path}: a file that assetpipe did not put there is in the way. Move it, then build again."
         )
 
     def _on_disk(self, path: str, held: Encoding | None, wanted: Encoding) -> Encoding | None:
         """What lies at ``path``. Its bytes are read only where its size leaves in doubt that it is what is stated."""
-        file = self.public / path[1:]
+        file = self.dist / path[1:]
         try:
             size = file.stat().st_size
         except FileNotFoundError:
@@ -201,7 +205,7 @@ class _Publisher:
         return Encoding(size, Digest.of(file.read_bytes()))
 
     def _write(self, path: str, data: bytes) -> None:
-        target = self.dist / path
+        target = self.dist / path[1:]
         target.parent.mkdir(parents=True, exist_ok=True)
         handle, temporary = tempfile.mkstemp(dir=self.dist / _TEMPORARY)
         with os.fdopen(handle, "wb") as out:
@@ -218,23 +222,24 @@ class _Publisher:
         Encodings of other bytes go first, so that whatever other server looks, and whenever we are killed, no encoding
         is there that is not the file's. Where a file name has no room for a coding's suffix, there is no such copy.
         """
-        wanted = {suffix: self._bytes(asset.file + suffix) for suffix in ("", *manifests.suffixes(asset))}
-        there = {suffix: self._bytes(asset.url + suffix) for suffix in ("", *CODING_SUFFIXES.values())}
+        file, copy = (f"/{PUBLIC}{path}" for path in (asset.file, asset.url))
+        wanted = {suffix: self._bytes(file + suffix) for suffix in ("", *manifests.suffixes(asset))}
+        there = {suffix: self._bytes(copy + suffix) for suffix in ("", *CODING_SUFFIXES.values())}
         for suffix in CODING_SUFFIXES.values():
             stale = there[suffix] is not None and there[suffix] != wanted.get(suffix)
-            if stale and asset.url + suffix in self.copies:
-                (self.public / f"{asset.url}{suffix}"[1:]).unlink()
+            if stale and copy + suffix in self.copies:
+                (self.dist / f"{copy}{suffix}"[1:]).unlink()
         written = 0
         for suffix, data in wanted.items():
-            fits = len(LogicalPath(asset.url + suffix).name.encode()) <= 255
+            fits = len(LogicalPath(copy + suffix).name.encode()) <= 255
             if data is not None and data != there[suffix] and fits:
-                self._write(f"{PUBLIC}{asset.url}{suffix}", data)
+                self._write(copy + suffix, data)
                 written += 1
         return written
 
     def _bytes(self, path: str) -> bytes | None:
         try:
-            return (self.public / path[1:]).read_bytes()
+            return (self.dist / path[1:]).read_bytes()
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -250,7 +255,7 @@ class _Publisher:
             # Kept releases, too: the copies under plain names are the current release's alone.
             for path in {**manifests.files(old), **manifests.plain_copies(old)}:
                 if path not in keep:
-                    file = self.public / path[1:]
+                    file = self.dist / path[1:]
                     with contextlib.suppress(FileNotFoundError):
                         file.unlink()
                         pruned += 1
@@ -261,7 +266,7 @@ class _Publisher:
 
     def _remove_empty(self, folder: Path) -> None:
         with contextlib.suppress(OSError):
-            while folder != self.public:
+            while folder.parent != self.dist:
                 folder.rmdir()
                 folder = folder.parent
 
@@ -270,17 +275,20 @@ def _with_encodings(release: Manifest, adopted: Mapping[str, Encoding]) -> Manif
     """State the adopted encodings in place of the built ones."""
     if not adopted:
         return release
-    assets = {
-        path: replace(
-            asset,
-            encodings={
-                coding: adopted.get(asset.stored + CODING_SUFFIXES[coding], encoding)
-                for coding, encoding in asset.encodings.items()
-            },
-        )
-        for path, asset in release.assets.items()
-    }
-    return replace(release, assets=assets)
+    assets, private = (
+        {
+            path: replace(
+                asset,
+                encodings={
+                    coding: adopted.get(area + asset.stored + CODING_SUFFIXES[coding], encoding)
+                    for coding, encoding in asset.encodings.items()
+                },
+            )
+            for path, asset in held.items()
+        }
+        for area, held in release.areas
+    )
+    return replace(release, assets=assets, private=private)
 
 
 def _readable(file: Path) -> Manifest | None:

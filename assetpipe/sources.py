@@ -5,7 +5,8 @@
    cache are never sources, wherever they lie.
 3. A symbolic link counts as what it points to, if that lies in the same root; a link out of the root, a loop or a
    dangling link is reported and not followed.
-4. Where two sources have one logical path, the folder listed first under a prefix wins and the other is a note; any
+4. What a private root holds is left to it: a file there that would be public as well is an error.
+5. Where two sources have one logical path, the folder listed first under a prefix wins and the other is a note; any
    other such pair is an error, since nobody said which should win.
 """
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 import os
 import stat
 from typing import TYPE_CHECKING, Literal
+from unicodedata import normalize
 
 from msgspec import Struct
 
@@ -22,11 +24,12 @@ from assetpipe.errors import Problem, Severity, SourceError
 from assetpipe.paths import LogicalPath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from assetpipe.config import Config, Root
 
-Naming = Literal["fingerprint", "plain", "kept"]
+# All but the first keep their name: configured as ``plain``, as ``tagged`` ("kept"), or of a private root.
+Naming = Literal["fingerprint", "plain", "kept", "private"]
 
 
 class Source(Struct, frozen=True):
@@ -43,6 +46,11 @@ class Source(Struct, frozen=True):
     relative: str
     naming: Naming
 
+    @property
+    def private(self) -> bool:
+        """Whether no URL leads to it."""
+        return self.naming == "private"
+
 
 class Walk(Struct):
     """What a walk over all roots finds: sources by logical path, and the problems met."""
@@ -54,9 +62,10 @@ class Walk(Struct):
 def find(config: Config) -> Walk:
     """Walk the roots of ``config``; never raises for what it meets on disk."""
     walk = Walk({}, [])
-    rules = _Rules(config)
+    roots = config.folders()
+    rules = _Rules(config, roots)
     origin: dict[LogicalPath, Root] = {}
-    for root in config.folders():
+    for root in roots:
         if not root.folder.is_dir():
             where = f"{config.origin.name}: " if config.origin else ""
             what = "is not a folder" if root.folder.exists() else "does not exist"
@@ -118,11 +127,16 @@ def unreadable(shown: str, error: OSError) -> SourceError:
 
 
 class _Rules:
-    """The configuration's patterns (gitignore's, matched against paths relative to a root), ready to ask."""
+    """The configuration's patterns (gitignore's, matched against paths relative to a root) and what is not to be
+    walked, ready to ask.
+    """
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, roots: Iterable[Root]) -> None:
         self._base = str(config.base)
         self._never = {os.path.realpath(config.dist_folder), os.path.realpath(config.cache_folder)}
+        private = [root for root in roots if root.private]
+        self.private_prefixes = tuple(normalize("NFC", root.prefix) for root in private)
+        self._private_folders = tuple(os.path.join(os.path.realpath(root.folder), "") for root in private)
         self._ignore = patterns.compiled("ignore", config.ignore)
         self._plain = patterns.compiled("plain", config.plain)
         self._kept = patterns.compiled("tagged", config.tagged)
@@ -147,6 +161,10 @@ class _Rules:
     def is_ours(self, real: str) -> bool:
         return real in self._never or any(real.startswith(folder + os.sep) for folder in self._never)
 
+    def is_private(self, real: str) -> bool:
+        """Whether it is, or lies in, the folder of a private root."""
+        return (real + os.sep).startswith(self._private_folders)
+
     def naming(self, relative: str) -> Naming:
         if self._plain is not None and self._plain.match_file(relative):
             return "plain"
@@ -161,6 +179,9 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
     pending = [(str(root.folder), "", top, frozenset({top}))]
     while pending:
         folder, prefix, real_folder, inside = pending.pop()
+        if not root.private and rules.is_private(real_folder):
+            problems.append(_exposed(f"{root.prefix}{prefix}", folder, rules))
+            continue
         try:
             with os.scandir(folder) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
@@ -208,6 +229,9 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
                     )
                 )
                 continue
+            if not root.private and (rules.is_private(real) or path.startswith(rules.private_prefixes)):
+                problems.append(_exposed(path, entry.path, rules))
+                continue
             yield Source(
                 path,
                 entry.path,
@@ -216,7 +240,7 @@ def _walk_root(root: Root, rules: _Rules, problems: list[Problem]) -> Iterator[S
                 found.st_mtime_ns,
                 found.st_ino,
                 relative,
-                rules.naming(relative),
+                "private" if root.private else rules.naming(relative),
             )
         pending.extend(reversed(folders))
 
@@ -242,6 +266,16 @@ def _link_target(link: str, top: str, inside: frozenset[str], rules: _Rules, pro
     return real
 
 
+def _exposed(path: str, file: str, rules: _Rules) -> Problem:
+    return Problem(
+        kind="private-source",
+        severity=Severity.ERROR,
+        text=f"{path} would be public, but a private root has this place",
+        file=rules.shown(file),
+        hint="Move it, ignore it, or give the private root a folder and a prefix of its own.",
+    )
+
+
 def _warning(kind: str, file: str, text: str, hint: str) -> Problem:
     return Problem(kind=kind, severity=Severity.WARNING, text=text, file=file, hint=hint)
 
@@ -264,9 +298,10 @@ def _clash(source: Source, other: Source, *, same_prefix: bool) -> Problem:
 
 
 def _case_clashes(sources: dict[LogicalPath, Source]) -> Iterator[Problem]:
-    folded: dict[str, Source] = {}
+    # Private files lie elsewhere than the others.
+    folded: dict[tuple[str, bool], Source] = {}
     for path, source in sources.items():
-        other = folded.setdefault(path.casefold(), source)
+        other = folded.setdefault((path.casefold(), source.private), source)
         if other is not source:
             yield Problem(
                 kind="case-clash",

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from assetpipe import manifest as manifests
 from assetpipe.errors import ManifestError, Problem, Severity
-from assetpipe.manifest import CODING_SUFFIXES, MANIFEST, PUBLIC, RELEASES, Asset, Encoding, Manifest
+from assetpipe.manifest import CODING_SUFFIXES, MANIFEST, RELEASES, Asset, Encoding, Manifest
 from assetpipe.paths import Digest
 from assetpipe.progress import Observer, Silence
 from assetpipe.transforms import encodings
@@ -63,15 +63,16 @@ class _Verifier:
             try:
                 kept.append(manifests.load(self.dist / file))
             except ManifestError as error:
-                self._fault(file, "release", str(error))
+                self._fault(f"/{file}", "release", str(error))
             else:
                 self._check_identity(file, kept[-1])
-        observer.begin("verifying", sum(len(release.assets) for release in kept))
+        observer.begin("verifying", sum(len(assets) for release in kept for _, assets in release.areas))
         for release in kept:
             self.hint = _MENDED if release.release == current.release else _LOST
-            for path, asset in release.assets.items():
-                self._check_asset(f"{path} of release {release.release}", asset)
-                observer.step()
+            for area, assets in release.areas:
+                for path, asset in assets.items():
+                    self._check_asset(f"{path} of release {release.release}", area, asset)
+                    observer.step()
         self.hint = _MENDED
         stated = manifests.files(current)
         for copy, file in manifests.plain_copies(current).items():
@@ -79,25 +80,27 @@ class _Verifier:
         return Verified(1 + len(current.retained), len({path for path, _ in self.seen}), tuple(self.faults))
 
     def _check_identity(self, file: str, release: Manifest) -> None:
-        if manifests.release_id(release.assets, release.prefixes, release.imports) != release.release:
-            self._fault(file, "release", f"its assets are not those of the release {release.release}")
+        identity = manifests.release_id(release.assets, release.prefixes, release.imports, release.private)
+        if identity != release.release:
+            self._fault(f"/{file}", "release", f"its assets are not those of the release {release.release}")
 
-    def _check_asset(self, path: str, asset: Asset) -> None:
-        self._check_file(asset.stored, Encoding(asset.size, asset.sha256), path)
+    def _check_asset(self, path: str, area: str, asset: Asset) -> None:
+        stored = area + asset.stored
+        self._check_file(stored, Encoding(asset.size, asset.sha256), path)
         for coding, encoding in asset.encodings.items():
             if coding not in CODING_SUFFIXES:
                 continue
-            file = asset.stored + CODING_SUFFIXES[coding]
+            file = stored + CODING_SUFFIXES[coding]
             encoded = self._check_file(file, encoding, path)
             if encoded is None:
                 continue
             try:
                 if Digest.of(encodings.decode(coding, encoded)) != asset.sha256:
-                    self._fault(PUBLIC + file, "encoding", f"it decodes to other bytes than {PUBLIC}{asset.stored}")
+                    self._fault(file, "encoding", f"it decodes to other bytes than {stored[1:]}")
             except ValueError as error:
-                self._fault(PUBLIC + file, "encoding", f"it does not decode: {error}")
+                self._fault(file, "encoding", f"it does not decode: {error}")
         for rendition in asset.renditions:
-            self._check_file(rendition.url, Encoding(rendition.size, rendition.sha256), path)
+            self._check_file(area + rendition.url, Encoding(rendition.size, rendition.sha256), path)
 
     def _check_file(self, path: str, stated: Encoding, asset: str) -> bytes | None:
         """The bytes of a file that is as stated, the first time it comes up; or None, with a fault where it is not."""
@@ -105,20 +108,20 @@ class _Verifier:
             return None
         self.seen.add((path, stated))
         try:
-            data = (self.dist / PUBLIC / path[1:]).read_bytes()
+            data = (self.dist / path[1:]).read_bytes()
         except OSError as error:
-            self._fault(PUBLIC + path, "missing", f"it cannot be read ({error.strerror}); {asset} needs it")
+            self._fault(path, "missing", f"it cannot be read ({error.strerror}); {asset} needs it")
             return None
         if len(data) != stated.size:
-            self._fault(PUBLIC + path, "size", f"it has {len(data)} bytes, but {stated.size} are stated")
+            self._fault(path, "size", f"it has {len(data)} bytes, but {stated.size} are stated")
         elif Digest.of(data) != stated.sha256:
-            self._fault(PUBLIC + path, "digest", "its bytes were changed: another SHA-256 is stated")
+            self._fault(path, "digest", "its bytes were changed: another SHA-256 is stated")
         else:
             return data
         return None
 
     def _check_copy(self, copy: str, stated: Encoding) -> None:
-        target = self.dist / PUBLIC / copy[1:]
+        target = self.dist / copy[1:]
         if len(target.name.encode()) > 255:
             return  # no such file can be
         try:
@@ -128,7 +131,7 @@ class _Verifier:
         if not right:
             # Nothing is answered from it here, and a build that was killed at its very end leaves it behind.
             text = "it is not the copy under the plain name that other servers read"
-            self._fault(PUBLIC + copy, "copy", text, Severity.WARNING)
+            self._fault(copy, "copy", text, Severity.WARNING)
 
     def _fault(self, file: str, kind: str, text: str, severity: Severity = Severity.ERROR) -> None:
         self.faults.append(
@@ -136,7 +139,7 @@ class _Verifier:
                 kind=f"fault-{kind}",
                 severity=severity,
                 text=text,
-                file=str(self.dist / file),
+                file=str(self.dist / file[1:]),
                 hint=self.hint,
             )
         )

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from assetpipe import build as building
 from assetpipe import publish, sources
-from assetpipe.config import Compress, Images
+from assetpipe.config import Command, Compress, Images
 from assetpipe.errors import AssetpipeError, ConfigError, Severity
 from assetpipe.paths import Digest
 from assetpipe.verify import verify
@@ -37,8 +37,9 @@ def test_a_build_is_a_value_and_publishes_nothing(project: Project) -> None:
     asset = built.manifest.assets["/static/a.css"]
     assert asset.type == "text/css; charset=utf-8"
     assert set(asset.encodings) == {"br", "gzip"}
-    assert set(built.files) == {asset.url, f"{asset.url}.br", f"{asset.url}.gz"}
-    assert built.files[asset.url].read() == b"a{color : red}" * 30
+    file = f"/public{asset.url}"
+    assert set(built.files) == {file, f"{file}.br", f"{file}.gz"}
+    assert built.files[file].read() == b"a{color : red}" * 30
 
 
 def test_images_get_a_negotiated_rendition_that_their_name_covers(project: Project) -> None:
@@ -72,6 +73,39 @@ def test_a_plain_file_keeps_its_url_and_a_tagged_one_is_immutable(project: Proje
     name = assets["/static/a.js"].url.rpartition("/")[2]
     assert (project.dist / "public/static/sw.js").read_text() == f"import'./{name}'"
     assert (project.dist / "public/static/x-12345678.js").read_text() == "import './a.js'"
+
+
+def test_the_manifest_tells_what_a_module_or_a_sheet_needs_before_it_can_run(project: Project) -> None:
+    project.configure(
+        imports={"lit": "/static/z.js", "v/": "/static/v/"}, command=(Command("*.ts", "cat"),), plain=("sw.js",)
+    )
+    module = "import './t.ts'; import 'lit'; export * from './a.js'; import 'v/v.js'; import './a.js?again'"
+    project.write(
+        {
+            "m.js": module
+            + "; import('./later.js'); new URL('p.png', import.meta.url); import './gone.js'; import 'x'",
+            "t.ts": "",
+            "z.js": "import './m.js'",
+            "a.js": "import './a.js'",
+            "v/v.js": "",
+            "later.js": "",
+            "p.png": b"p",
+            "sw.js": "import './z.js'",
+            "a.css": "@import url(sub/b.css) screen; @import '/static/sub/b.css'; @import 'c.css'; d{e:url(p.png)}",
+            "sub/b.css": "",
+            "c.css": "",
+            "page.html": "<style>@import 'c.css';</style><script type=module>import './a.js'</script>",
+        }
+    )
+    assets = project.build().manifest.assets
+    told = {path.removeprefix("/static/"): asset.imports for path, asset in assets.items() if asset.imports}
+    assert told == {
+        "m.js": ("/static/t.js", "/static/z.js", "/static/a.js", "/static/v/v.js"),
+        "z.js": ("/static/m.js",),
+        "a.js": ("/static/a.js",),
+        "sw.js": ("/static/z.js",),
+        "a.css": ("/static/sub/b.css", "/static/c.css"),
+    }
 
 
 def test_minified_files_and_files_with_a_source_map_are_left_alone(project: Project) -> None:

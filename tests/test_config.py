@@ -54,6 +54,27 @@ def test_the_design_s_own_example_is_read(tmp_path: Path) -> None:
     assert (config.keep.releases, config.images.widths, config.strict, config.minify) == (5, (480, 960), True, False)
 
 
+def test_a_root_is_a_folder_several_or_a_table(tmp_path: Path) -> None:
+    config = configured(
+        tmp_path,
+        """
+        [tool.assetpipe.roots]
+        "/" = "site"
+        "/static/" = {folder = "static"}
+        "/reports/" = {folder = ["var/reports", "more"], private = true}
+        "/reports/old/" = {folder = "old", private = true}
+        """,
+    )
+    assert config.has_public_roots
+    assert [(root.prefix, root.folder, root.private) for root in config.folders()] == [
+        ("/", tmp_path / "site", False),
+        ("/static/", tmp_path / "static", False),
+        ("/reports/", tmp_path / "var/reports", True),
+        ("/reports/", tmp_path / "more", True),
+        ("/reports/old/", tmp_path / "old", True),
+    ]
+
+
 def test_the_file_is_found_upward_and_folders_are_relative_to_it(tmp_path: Path) -> None:
     write(tmp_path, {"assetpipe.toml": "dist = 'out'", "a/b/x": ""})
     assert load(tmp_path / "a" / "b").dist_folder == tmp_path / "out"
@@ -76,6 +97,21 @@ def test_a_pyproject_without_our_table_is_passed_by(tmp_path: Path) -> None:
         ("strict = 'yes'", ["strict: ", "true or false"]),
         ("ignore = '*.psd'", ["ignore: ", "a list"]),
         ("roots = 'static'", ["roots: ", "a table"]),
+        ("roots = {'/s/' = 5}", ["roots: ", "a string, a list or a table"]),
+        ("roots = {'/s/' = {folder = 's', privat = true}}", ['unknown key "roots.privat"', 'Did you mean "private"?']),
+        ("roots = {'/s/' = {private = true}}", ["roots: ", "missing required field `folder`"]),
+        ("roots = {'/s/' = {folder = 5}}", ["roots.folder: ", "a string or a list"]),
+        ("roots = {'/s/' = {folder = 's', private = 'yes'}}", ["roots.private: ", "true or false"]),
+        ("roots = {'s/' = {folder = 's', private = true}}", ['"s/" must begin and end with one slash']),
+        (
+            "roots = {'/s/' = 's', '/s/x/' = {folder = 'x', private = true}}",
+            ['"/s/x/" is private and "/s/" is not', "could be taken for both"],
+        ),
+        (
+            "roots = {'/s/x/' = 's', '/s/' = {folder = 'x', private = true}}",
+            ['"/s/" is private and "/s/x/" is not', "a prefix of its own"],
+        ),
+        ("roots = {'/s/' = 's', '/' = {folder = 'x', private = true}}", ['"/" is private and "/s/" is not']),
         ("compress.encodings = ['brotli']", ['compress.encodings: "brotli" is not known', 'Did you mean "br"?']),
         ("images.formats = ['jpeg']", ['images.formats: "jpeg" is not known', "avif, webp"]),
         ("images.widths = ['480']", ["images.widths: ", "a whole number"]),

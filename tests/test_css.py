@@ -80,6 +80,23 @@ def test_references_become_holes(source: str, expected: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("@import 'a.css';@import url(b.css) print;a{b:url(c.png)}", ["a.css", "b.css"]),
+        ("@import/* x */url( 'a.css' ) supports(b:url(c.png)) layer(d);", ["a.css"]),
+        ("@\\69mport/**/\\75 rl( a.css );@IMPORT\n/* b */ src( /**/ 'b.css' );", ["a.css", "b.css"]),
+        ('@import url("a.css");@import "b.css" (width > 1px)', ["a.css", "b.css"]),
+        ("@import foo 'a.css';@import foo(url(b.css));@import;'c.css'", []),
+        ("a{b:image-set('x.png' 1x);--c:url(d.png)}/*# sourceMappingURL=e.map */", []),
+        ("@import '", []),
+    ],
+)
+def test_the_sheets_that_one_imports_are_told(source: str, expected: list[str]) -> None:
+    for minify in (False, True):
+        assert [ref.path for ref in scan(source.encode(), minify).refs if ref.eager] == expected
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "/* url(x.png) @import 'b.css' */",

@@ -109,6 +109,22 @@ def test_imports_are_found(source: str, expected: list[str]) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("import 'b'; import a, {c} from './a.js'; import * as d from '/d.js'", ["b", "./a.js", "/d.js"]),
+        ("export * from './a.js'; export {b} from './b.js'; export {c}", ["./a.js", "./b.js"]),
+        ("import defer * as a from './a.js'; import s from './s.css' with {type: 'css'}", ["./a.js", "./s.css"]),
+        ("import('./a.js'); import(`./b.js`); import.meta.resolve('./c.js'); import './d.js'", ["./d.js"]),
+        ("new URL('a.js', import.meta.url); importScripts('b.js')", []),
+        ("x\n//# sourceMappingURL=a.js.map", []),
+    ],
+)
+def test_what_a_module_needs_before_it_runs_is_told(source: str, expected: list[str]) -> None:
+    for minify in (False, True):
+        assert [ref.path for ref in scan(source.encode(), minify).refs if ref.eager] == expected
+
+
+@pytest.mark.parametrize(
     "source",
     [
         "new URL('a.png', document.baseURI); new URL('a.png'); URL('a.png', import.meta.url)",

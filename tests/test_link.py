@@ -6,6 +6,7 @@ import re
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from assetpipe.errors import Severity
 from assetpipe.link import Linked, Node, Site, components, link
@@ -109,7 +110,7 @@ def test_what_a_url_can_answer_beside_its_bytes_is_in_its_name() -> None:
 def test_a_file_that_keeps_its_name_lends_no_tag_and_is_rewritten_all_the_same() -> None:
     made = nodes({"sw.js": "import './a.js'", "a.js": "import './sw.js'; 1"})
     path = LogicalPath("/static/sw.js")
-    made[path] = Node(path=path, shown="sw.js", draft=made[path].draft, named=path, movable=True)
+    made[path] = Node(path=path, shown="sw.js", draft=made[path].draft, naming="plain")
     done, _ = link(made, Site(["/static/"]))
     a = done[LogicalPath("/static/a.js")]
     assert filled(a) == "import './sw.js'; 1"
@@ -119,12 +120,12 @@ def test_a_file_that_keeps_its_name_lends_no_tag_and_is_rewritten_all_the_same()
 
 
 def test_references_across_prefixes_are_resolved_as_urls() -> None:
-    made = nodes({"a.css": "i{j:url(../admin/static/p.png) url(/admin/static/p.png)}"})
+    made = nodes({"a.html": "<img src=../admin/static/p.png><img src=/admin/static/p.png>"})
     made |= nodes({"p.png": "p"}, prefix="/admin/static/")
     done, problems = link(made, Site(["/admin/static/", "/static/"]))
     tag = Digest.of(b"p").tag
-    expected = f"i{{j:url(../admin/static/p.{tag}.png) url(/admin/static/p.{tag}.png)}}"
-    assert filled(done[LogicalPath("/static/a.css")]) == expected
+    expected = f"<img src=../admin/static/p.{tag}.png><img src=/admin/static/p.{tag}.png>"
+    assert filled(done[LogicalPath("/static/a.html")]) == expected
     assert problems == []
 
 
@@ -185,6 +186,53 @@ def test_a_path_outside_of_all_prefixes_is_the_applications_own() -> None:
     assert link(nodes({"a.css": "a{b:url(/api/picture/)}"}, prefix="/"), Site(["/"]))[1] == []
 
 
+@pytest.mark.parametrize(
+    ("sheet", "written", "spelt"),
+    [
+        ("css/a.css", "url(/static/img/p.png?q#f)", "url(../img/{p}?q#f)"),
+        ("css/a.css", "url( '/static/css/p.png' )", "url( './{p}' )"),
+        ("a.css", "url(/static/img/p.png)", "url(./img/{p})"),
+        ("css/a.css", "url(/static/../static//p.png)", "url(/static/../static//p.png)"),
+        ("css/a.css", "url(/static/plain.png)", "url(../plain.png)"),
+        ("css/a.css", "url(/admin/a%20b.png)", "url(../../admin/{a})"),
+        ("css/a.css", "url(/api/picture)", "url(/api/picture)"),
+        ("css/a.css", "url(../img/p.png)", "url(../img/{p})"),
+        ("css/a.css", "image-set('/static/img/p.png' 1x)", "image-set('../img/{p}' 1x)"),
+        ("css/a.css", "x}/*# sourceMappingURL=/static/img/p.png */", "x}/*# sourceMappingURL=../img/{p} */"),
+        # A custom property is resolved elsewhere, and so is what is no sheet of its own.
+        ("css/a.css", "b;--x:url(/static/img/p.png)", "b;--x:url(/static/img/{p})"),
+        ("css/a.html", "<style>x{y:url(/static/img/p.png)}</style>", "<style>x{y:url(/static/img/{p})}</style>"),
+        ("css/a.html", "<img src=/static/img/p.png>", "<img src=/static/img/{p}>"),
+        ("css/a.svg", "<a style='x:url(/static/img/p.png)'/>", "<a style='x:url(/static/img/{p})'/>"),
+        ("css/a.js", "import '/static/img/p.png'", "import '/static/img/{p}'"),
+        ("css/plain.css", "url(/static/img/p.png)", "url(/static/img/{p})"),
+    ],
+)
+def test_what_starts_from_the_root_in_a_sheet_is_spelt_relative_to_it(sheet: str, written: str, spelt: str) -> None:
+    """It is loaded from its own URL alone, whatever the mount point or the path on a CDN."""
+
+    def text(value: str) -> str:
+        return f"a{{b:{value}}}" if sheet.endswith(".css") else value
+
+    names = ["img/p.png", "css/p.png", "plain.png"]
+    made = nodes({sheet: text(written), **dict.fromkeys(names, "p")}) | nodes({"a b.png": "p"}, prefix="/admin/")
+    made = {path: replace(node, naming="plain") if "plain" in path else node for path, node in made.items()}
+    done, _ = link(made, Site(["/static/", "/admin/"]))
+    tag = Digest.of(b"p").tag
+    expected = spelt.replace("{p}", f"p.{tag}.png").replace("{a}", f"a%20b.{tag}.png")
+    assert filled(done[LogicalPath(f"/static/{sheet}")]) == text(expected)
+
+
+def test_in_a_cycle_of_sheets_how_they_were_written_makes_no_other_names() -> None:
+    """What is published is the same, and so are the isolated digests."""
+    relative = linked({"c/a.css": "@import './b.css';", "c/b.css": "@import './a.css';x{}"})
+    rooted = linked({"c/a.css": "@import '/static/c/b.css';", "c/b.css": "@import '/static/c/a.css';x{}"})
+    assert relative["c/a.css"].cycle == ("/static/c/a.css", "/static/c/b.css")
+    for name, one in relative.items():
+        assert (one.url, one.data, one.isolated) == (rooted[name].url, rooted[name].data, rooted[name].isolated)
+    assert filled(rooted["c/a.css"]) == f"@import './{rooted['c/b.css'].url.name}';"
+
+
 def test_urls_in_custom_properties_start_from_the_root() -> None:
     """Where they are resolved is up to the style sheet that uses them."""
     done = linked({"css/a.css": "a{--x:url(../p.png?q#f);b:url(../p.png)}", "p.png": "p"})
@@ -192,7 +240,7 @@ def test_urls_in_custom_properties_start_from_the_root() -> None:
     assert filled(done["css/a.css"]) == f"a{{--x:url(/static/p.{tag}.png?q#f);b:url(../p.{tag}.png)}}"
     made = nodes({"css/a.css": "a{--x:url(../p.png)}", "p.png": "p"})
     path = LogicalPath("/static/p.png")
-    made[path] = Node(path=path, shown="p.png", digest=Digest.of(b"p"), named=path)
+    made[path] = Node(path=path, shown="p.png", digest=Digest.of(b"p"), naming="plain")
     css_path = LogicalPath("/static/css/a.css")
     assert filled(link(made, Site(["/static/"]))[0][css_path]) == "a{--x:url(/static/p.png)}"
 
@@ -254,7 +302,7 @@ def test_references_to_either_name_of_a_compiled_file_lead_to_what_it_became() -
     assert filled(done[LogicalPath("/static/a.js")]) == f"import './{name}'; import './{name}'"
     assert problems == []
     path = LogicalPath("/static/b.js")
-    made[path] = Node(path=path, shown="b.ts", draft=made[path].draft, named=path)
+    made[path] = Node(path=path, shown="b.ts", draft=made[path].draft, naming="plain")
     done, _ = link(made, Site(["/static/"], aliases=aliases))
     assert filled(done[LogicalPath("/static/a.js")]) == "import './b.js'; import './b.js'"
 
@@ -331,7 +379,7 @@ def test_integrity_is_known_in_a_cycle_and_warned_of_where_it_is_not() -> None:
     done, problems = link(made, Site(["/static/"]))
     assert problems == []
     assert f"integrity={done[script].digest.integrity}>" in filled(done[page])
-    made[script] = Node(path=script, shown="b.js", draft=made[script].draft, named=script, movable=True)
+    made[script] = Node(path=script, shown="b.js", draft=made[script].draft, naming="plain")
     done, problems = link(made, Site(["/static/"]))
     assert [(problem.kind, problem.column) for problem in problems] == [("integrity", 28)]
     assert "integrity=x>" in filled(done[page])

@@ -13,14 +13,15 @@ from pathlib import Path
 import pytest
 
 from assetpipe import locks, manifest, publish
-from assetpipe.config import Compress, Keep
+from assetpipe.config import Compress, Folders, Keep
 from assetpipe.errors import PublishError
 from assetpipe.transforms import encodings
 from assetpipe.verify import verify
 from tests import pictures
-from tests.conftest import Project
+from tests.conftest import Project, write
 
 CSS = "a{color:red}" * 30
+AREAS = {"/static/": "static", "/secret/": Folders("secret", private=True)}
 
 
 def releases(project: Project) -> list[str]:
@@ -327,7 +328,8 @@ def _publish_for_ever(folder: str) -> None:
     while True:
         n += 1
         project.write({"a.css": CSS + f"b{{c:{n}}}", "sw.js": f"{n};" * 40})
-        project.configure(plain=("sw.js",), keep=Keep(releases=2))
+        write(project.folder / "secret", {"b.txt": f"{n}\n" * 40})
+        project.configure(plain=("sw.js",), keep=Keep(releases=2), roots=AREAS)
         project.publish()
 
 
@@ -351,14 +353,12 @@ def test_a_killed_build_leaves_a_whole_release_and_the_next_one_cleans_up(projec
         process.close()
         # What only other servers read may lag behind until the next build; all that is served from must be whole.
         assert [f for f in verify(project.dist).faults if f.kind != "fault-copy"] == []
-    project.configure(plain=("sw.js",), keep=Keep(releases=2))
+    project.configure(plain=("sw.js",), keep=Keep(releases=2), roots=AREAS)
     project.write({"a.css": CSS, "sw.js": "1"})
     current = project.publish().manifest
     assert verify(project.dist).faults == ()
-    named = {f"public{path}" for path in manifest.files(current)} | {
-        f"public{path}" for path in manifest.plain_copies(current)
-    }
+    named = {*manifest.files(current), *manifest.plain_copies(current)}
     for release in current.retained:
-        named |= {f"public{p}" for p in manifest.files(manifest.load(project.dist / f"releases/{release}.json"))}
-    assert {name for name in project.snapshot() if name.startswith("public/")} == named
+        named |= {*manifest.files(manifest.load(project.dist / f"releases/{release}.json"))}
+    assert {f"/{name}" for name in project.snapshot() if name.startswith(("public/", "private/"))} == named
     assert releases(project) == sorted((current.release, *current.retained))

@@ -58,7 +58,7 @@ def explain(path: str, source: Path | None, app: str | None, as_json: bool, dot:
 def _print(explanation: Explanation) -> None:
     made = f", through {explanation.tool}" if explanation.tool else ""
     click.echo(f"{click.style(explanation.path, bold=True)}\n  file  {explanation.file}{made}")
-    click.echo(f"  url   {explanation.url}")
+    click.echo(f"  url   {explanation.url or 'none: an application hands it out'}")
     click.echo("\nNamed by")
     if explanation.naming != "fingerprint":
         click.echo(f"  nothing: it keeps its name ({explanation.naming})")

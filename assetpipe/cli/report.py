@@ -13,7 +13,7 @@ from assetpipe.errors import Problem, Severity
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from assetpipe.manifest import Diff, Manifest
+    from assetpipe.manifest import Asset, Diff, Manifest
     from assetpipe.publish import Published
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
@@ -47,8 +47,8 @@ def answer(manifest: Manifest, problems: Sequence[Problem], *, published: bool, 
     told: dict[str, Any] = {
         "release": manifest.release,
         "published": published,
-        "files": len(manifest.assets),
-        "bytes": sum(asset.size for asset in manifest.assets.values()),
+        "files": len(_assets(manifest)),
+        "bytes": sum(asset.size for asset in _assets(manifest)),
         "encodings": {
             coding: {"files": files, "before": before, "after": after}
             for coding, files, before, after in _savings(manifest)
@@ -63,7 +63,7 @@ def answer(manifest: Manifest, problems: Sequence[Problem], *, published: bool, 
 def print_summary(published: Published, diff: Diff, dist: str, seconds: float) -> None:
     """Print what was published to stdout."""
     manifest, previous = published.manifest, published.previous
-    total = sum(asset.size for asset in manifest.assets.values())
+    total = sum(asset.size for asset in _assets(manifest))
     release = click.style(manifest.release, bold=True)
     same = previous is not None and previous.release == manifest.release
     state = "is published to"
@@ -71,7 +71,7 @@ def print_summary(published: Published, diff: Diff, dist: str, seconds: float) -
         changed = published.written + published.pruned
         state = f"is the current one, and {_count(changed, 'file')} changed, in" if changed else "is already in"
     click.echo(f"Release {release} {state} {dist} ({seconds:.1f} s)\n")
-    click.echo(f"  {_count(len(manifest.assets), 'file')}, {size(total)}")
+    click.echo(f"  {_count(len(_assets(manifest)), 'file')}, {size(total)}")
     for name, files, before, after in _savings(manifest):
         share = f"{100 * (before - after) / before:.0f} % smaller" if before else ""
         click.echo(f"    {name:<6} {_count(files, 'file'):>11}   {size(before):>9} → {size(after):>9}   {share}")
@@ -108,10 +108,14 @@ def size(count: int) -> str:
     return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {units[0]}"
 
 
+def _assets(manifest: Manifest) -> list[Asset]:
+    return [asset for _, assets in manifest.areas for asset in assets.values()]
+
+
 def _savings(manifest: Manifest) -> Iterator[tuple[str, int, int, int]]:
     """For each coding and each negotiated image format: how many files, and their bytes before and after."""
     rows: dict[str, list[int]] = {}
-    for asset in manifest.assets.values():
+    for asset in _assets(manifest):
         smaller = [(coding, encoding.size) for coding, encoding in asset.encodings.items()]
         smaller += [(r.type.removeprefix("image/"), r.size) for r in asset.renditions if r.negotiated]
         for name, after in smaller:

@@ -54,6 +54,8 @@ _ESCAPED_TOKENS = re.compile(rb"|".join((_TOKEN, _VALUE, rb"\(")), re.DOTALL)
 _NESTED = re.compile(rb"|".join((_TOKEN, rb"\(", rb"\)", rb"\[", rb"\]", rb"\{", rb"\}", rb";")), re.DOTALL)
 _DECLARATION = re.compile(_CUSTOM + rb":", re.DOTALL)
 _SPACED_COMMENT = re.compile(_SPACE + rb"(" + _COMMENT + rb")", re.DOTALL)
+# What an @import names begins where this ends, whether it is a string or within url() or src().
+_IMPORTED = re.compile(_GAP + rb"(?:" + _NAME + rb"++\(" + _GAP + rb")?+[\"']?+", re.DOTALL)
 _PRELUDE = re.compile(
     rb"(?:[^;{}\"'/\\]++|" + rb"|".join((_DOUBLE, _SINGLE, _COMMENT, rb"/", _ESCAPE)) + rb")*+", re.DOTALL
 )
@@ -127,6 +129,7 @@ class _Scanner:
         self.position = start
         self.search = self.find = (_ESCAPED_TOKENS if _has_escaped_names(text) else _TOKENS).search
         self.escaped = -1  # where the last escape ends
+        self.imported = -1  # where what the last @import names begins
         # What closes each bracket that is open, within a value that stays as it is or an image-set().
         self.closing: list[int] = []
         self.value_start = -1
@@ -180,7 +183,7 @@ class _Scanner:
             self.position = contents.end()
             self._token(start + 1)
             if bare is not None:
-                self.writer.refer(*bare.span(1), "css", unescape, self.manner)
+                self._refer(*bare.span(1))
         elif name in ("image-set", "-webkit-image-set"):
             self.closing.append(_SET_END)
             self.find = _NESTED.search
@@ -227,11 +230,14 @@ class _Scanner:
     def _refer_string(self, start: int, end: int) -> None:
         """Refer to what a string token names; the text's end closes it, but a bad string names nothing."""
         if self._is_closed(start, end):
-            self.writer.refer(start + 1, end - 1, "css", unescape, self.manner)
+            self._refer(start + 1, end - 1)
         elif end == self.end:
             # A backslash that ends the text is nothing, too (CSS Syntax section 4.3.5).
             escapes = self.text[start:end].rstrip(b"\\")
-            self.writer.refer(start + 1, end - (end - start - len(escapes)) % 2, "css", unescape, self.manner)
+            self._refer(start + 1, end - (end - start - len(escapes)) % 2)
+
+    def _refer(self, start: int, end: int) -> None:
+        self.writer.refer(start, end, "css", unescape, self.manner, start == self.imported)
 
     def _comment(self, start: int) -> None:
         stays = True
@@ -253,6 +259,9 @@ class _Scanner:
             self.position = prelude.end()
             self._token(start)
         elif rule == "import":
+            imported = _IMPORTED.match(self.text, self.position, self.end)
+            assert imported is not None
+            self.imported = imported.end()
             self._token(start)
             self._first_string()
         elif b"\\" in written:

@@ -39,7 +39,8 @@ class Ref(Struct, frozen=True):
     ``path`` is its path, URL text with the language's own escapes undone; ``suffix`` its query and fragment as they
     are written, which survive; ``written`` the bytes of both, which stay where it names nothing. ``line`` and
     ``column`` count from 1 in the source, columns in characters. ``kind`` is the language that it is written in, and
-    ``manner`` how it is resolved; ``base`` is what the document says its relative references start from.
+    ``manner`` how it is resolved; ``base`` is what the document says its relative references start from. ``eager`` says
+    that its file is needed before this one can run.
     """
 
     path: str
@@ -50,6 +51,7 @@ class Ref(Struct, frozen=True):
     column: int
     manner: Manner = "url"
     base: str = ""
+    eager: bool = False
 
 
 class Draft(Struct, frozen=True):
@@ -73,7 +75,13 @@ class Referrer(Protocol):
     """What a tokenizer tells of the references it finds, in their order: a Writer, or what stands before one."""
 
     def refer(
-        self, start: int, end: int, kind: Kind, unescape: Callable[[str], str] | None = None, manner: Manner = "url"
+        self,
+        start: int,
+        end: int,
+        kind: Kind,
+        unescape: Callable[[str], str] | None = None,
+        manner: Manner = "url",
+        eager: bool = False,
     ) -> None:
         """Make a hole of the reference written at ``start:end``."""
 
@@ -102,7 +110,13 @@ class Writer:
         self._done = end
 
     def refer(
-        self, start: int, end: int, kind: Kind, unescape: Callable[[str], str] | None = None, manner: Manner = "url"
+        self,
+        start: int,
+        end: int,
+        kind: Kind,
+        unescape: Callable[[str], str] | None = None,
+        manner: Manner = "url",
+        eager: bool = False,
     ) -> None:
         """Make a hole of the reference written at ``start:end`` of the text, if it has a path of this site.
 
@@ -135,7 +149,7 @@ class Writer:
                 self._pieces[self._map_at] = earlier.written
             self._map_at = len(self._pieces) + 1
         suffix = raw[cut:].encode(errors="surrogateescape")
-        self._hole(start, end, Ref(path, suffix, written, kind, *self.locate(start), manner))
+        self._hole(start, end, Ref(path, suffix, written, kind, *self.locate(start), manner, eager=eager))
 
     def digest(self, start: int, end: int, reference: str, kind: Kind) -> None:
         """Make a hole of the digests at ``start:end`` that ``reference`` is to have, if it has a path of this site."""

@@ -206,8 +206,8 @@ class _Scanner:
         self.squeezer = squeezer
         self.position = start
         self.find = _CODE.search
-        # Strings and templates to come that are references.
-        self.wanted: dict[int, Manner] = {}
+        # Strings and templates to come that are references, and whether the text cannot run before it has them.
+        self.wanted: dict[int, tuple[Manner, bool]] = {}
         # Where the last of them ended: what a slash behind it divides is nothing ("import 'x'" and a newline).
         self.wanted_end = -1
         # What is no code, in order: (start, end, whether it is a comment).
@@ -235,7 +235,7 @@ class _Scanner:
                 if self.squeezer is not None:
                     self.squeezer.token(start, position)
                 if start in wanted:
-                    self.writer.refer(start + 1, position - 1, "js", unescape, wanted.pop(start))
+                    self.writer.refer(start + 1, position - 1, "js", unescape, *wanted.pop(start))
                     self.wanted_end = position
                 spans.append((start, position, False))
             elif first == 0x2F:
@@ -283,7 +283,7 @@ class _Scanner:
             assert end is not None
             self.position = end.end()
             self._span(start)
-            self.writer.refer(start + 1, self.position - 1, "js", unescape, self.wanted.pop(start))
+            self.writer.refer(start + 1, self.position - 1, "js", unescape, *self.wanted.pop(start))
             return
         self._template_text(start)
 
@@ -422,22 +422,22 @@ class _Scanner:
         elif word == b"URL":
             match = None
             if self.word_before(self.before(start)[0]) == b"new" and (match := _NEW_URL.match(text, start, end)):
-                self.wanted[match.start("specifier")] = "url"
+                self.wanted[match.start("specifier")] = "url", False
         elif self.is_property(start):
             pass
         elif word == b"export":
             if match := _EXPORT.match(text, start, end):
-                self.wanted[match.start("specifier")] = "module"
+                self.wanted[match.start("specifier")] = "module", True
         elif match := _DYNAMIC.match(text, start, end) or _RESOLVE.match(text, start, end):
-            self.wanted[match.start("specifier")] = "module"
+            self.wanted[match.start("specifier")] = "module", False
         elif match := _IMPORT.match(text, start, end):
-            self.wanted[match.start(match.lastgroup or 0)] = "module"
+            self.wanted[match.start(match.lastgroup or 0)] = "module", True
 
     def _want_arguments(self, start: int) -> None:
         call = _SCRIPTS.match(self.text, start, self.end)
         position = call.end() if call else self.end
         while match := _ARGUMENT.match(self.text, position, self.end):
-            self.wanted[match.start("specifier")] = "url"
+            self.wanted[match.start("specifier")] = "url", False
             position = match.end() if match["more"] == b"," else self.end
 
 

@@ -187,7 +187,13 @@ class _Decoded:
         self.text = b"".join(parts)
 
     def refer(
-        self, start: int, end: int, kind: Kind, unescape: Callable[[str], str] | None = None, manner: Manner = "url"
+        self,
+        start: int,
+        end: int,
+        kind: Kind,
+        unescape: Callable[[str], str] | None = None,
+        manner: Manner = "url",
+        eager: bool = False,
     ) -> None:
         """Make a hole in the source of what is at ``start:end`` of the copy."""
         first, last = (bisect_right(self.offsets, offset) - 1 for offset in (start, end - 1))
@@ -199,7 +205,7 @@ class _Decoded:
             return
         if self.escaped[piece] and b"&" in self.values.text[begin:stop]:
             unescape = _both(self.values.unescape, unescape)
-        self.values.writer.refer(begin, stop, kind, unescape, manner)
+        self.values.writer.refer(begin, stop, kind, unescape, manner, eager)
 
 
 def _both(first: Callable[[str], str], then: Callable[[str], str] | None) -> Callable[[str], str]:
