@@ -56,6 +56,10 @@ class PublishError(AssetpipeError):
     """The release could not be published; the one before is untouched."""
 
 
+class TagError(AssetpipeError, ValueError):
+    """A template asks for a tag that cannot be written."""
+
+
 class SourceError(AssetpipeError):
     """A source could not be read, or is no longer what was read before.
 

@@ -21,7 +21,8 @@ from assetpipe import AssetPipe, locks, publish
 from assetpipe.build import build
 from assetpipe.config import Config
 from assetpipe.errors import ConfigError, ManifestError
-from assetpipe.serve.extension import app_config, static_folders
+from assetpipe.serve.extension import app_config
+from assetpipe.serve.folders import static_folders
 from tests.conftest import write
 
 if TYPE_CHECKING:
@@ -375,18 +376,91 @@ def test_outside_of_debug_an_unknown_name_keeps_its_plain_url_in_silence(
     assert caplog.records == []
 
 
-def test_in_debug_an_unknown_name_is_warned_of_once(shop: Path, caplog: pytest.LogCaptureFixture) -> None:
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    return [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
+
+
+@pytest.mark.parametrize("built", [True, False])
+def test_in_debug_a_name_that_no_folder_has_is_warned_of_once(
+    shop: Path, caplog: pytest.LogCaptureFixture, built: bool
+) -> None:
+    app = make_app(shop, AssetPipe(), blog(shop))
+    if built:
+        release(app)
+    write(shop, {"static/new.css": "not built yet, but there"})
+    app.debug = True
+    for _ in range(3):
+        for name in ("new.css", "css/app.css", "typo.css", "100%.css"):
+            assert url_in_code(app, "static", filename=name) == f"/static/{quote(name)}"
+        url_in_code(app, "blog.static", filename="blog.css")
+    told = warnings(caplog)
+    assert len(told) == 2
+    assert "/static/typo.css: there is no such file" in told[0]
+    assert "/static/100%.css: there is no such file" in told[1]
+
+
+def test_in_debug_with_a_watch_a_name_that_is_not_built_yet_is_warned_of(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     app = make_app(shop, AssetPipe())
     release(app)
     app.debug = True
-    for _ in range(3):
-        for name in ("new.css", "other.css"):
-            assert url_in_code(app, "static", filename=name) == f"/static/{name}"
-    told = [record.getMessage() for record in caplog.records if record.levelno == logging.WARNING]
-    assert len(told) == 2
-    assert "/static/new.css" in told[0]
-    assert "/static/other.css" in told[1]
-    assert all("flask assets build" in text for text in told)
+    with locks.holding(shop / "dist/.watch"):
+        assert url_in_code(app, "static", filename="new.css") == "/static/new.css"
+    assert len(warnings(caplog)) == 1
+    assert "/static/new.css is not in the release" in warnings(caplog)[0]
+
+
+CONFIGURED = """
+[tool.assetpipe.roots]
+"/static/" = ["extra", "static"]
+"/media/" = "uploads"
+"/secret/" = {folder = "secret", private = true}
+[tool.assetpipe.imports]
+lit = "/static/lit.js"
+"""
+
+
+def test_in_debug_without_a_watch_folders_that_the_configuration_names_are_served_too(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(
+        shop,
+        {
+            "pyproject.toml": CONFIGURED,
+            "extra/css/app.css": "the first folder wins",
+            "uploads/a.webmanifest": "{}",
+            "secret/x.txt": "secret",
+            "uploads/.env": "outside of what is published",
+        },
+    )
+    (shop / "uploads/link.txt").symlink_to(shop / "secret/x.txt")
+    app = make_app(shop, AssetPipe())
+    app.add_url_rule("/media/own", "own", lambda: "the app's own")
+    app.debug = True
+    app.config["SEND_FILE_MAX_AGE_DEFAULT"] = 3600
+    assert get(app, "/static/css/app.css").text == "the first folder wins"
+    assert get(app, "/static/bg.png").data == b"not a picture"
+    manifest = get(app, "/media/a.webmanifest")
+    assert (manifest.text, manifest.mimetype) == ("{}", "application/manifest+json")
+    for path in ("/static/css/app.css", "/static/bg.png", "/media/a.webmanifest"):
+        assert cache_control(get(app, path)) == "no-cache"
+    assert get(app, "/media/own").text == "the app's own"
+    for path in (
+        "/secret/x.txt",
+        "/media/link.txt",
+        "/media/../secret/x.txt",
+        "/media/.env",
+        "/media/%2e%2e/secret/x.txt",
+        "/media/",
+    ):
+        assert get(app, path).status_code == 404
+    assert [text for text in warnings(caplog) if "imports" in text and "flask assets watch" in text] == warnings(caplog)
+    assert len(warnings(caplog)) == 1
+    app.debug = False
+    release(app)
+    assert cache_control(get(app, "/static/css/app.css")) == "no-cache"
+    assert get(app, "/secret/x.txt").status_code == 404
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS"])

@@ -9,7 +9,8 @@ import pytest
 from assetpipe.manifest import Asset, Encoding, Manifest, Rendition
 from assetpipe.paths import Digest
 from assetpipe.serve.negotiate import select
-from assetpipe.serve.table import Resource, Table
+from assetpipe.serve.resource import Resource
+from assetpipe.serve.table import Table
 
 CHROME_IMAGES = "image/avif,image/webp,image/apng,image/svg+xml,image/*,*/*;q=0.8"
 FIREFOX_IMAGES = "image/avif,image/webp,image/png,image/svg+xml,image/*;q=0.8,*/*;q=0.5"

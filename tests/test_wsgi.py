@@ -23,7 +23,8 @@ import werkzeug.serving
 
 from assetpipe import locks
 from assetpipe.publish import current
-from assetpipe.serve.wsgi import AssetMiddleware, Releases
+from assetpipe.serve.server import Server
+from assetpipe.serve.wsgi import AssetMiddleware
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -149,7 +150,7 @@ def published(project: Project) -> Project:
 @pytest.fixture(params=list(SERVERS))
 def client(request: pytest.FixtureRequest, published: Project) -> Iterator[Client]:
     """A client of a server for that release, with each of the servers in turn."""
-    app = AssetMiddleware(application, Releases(published.dist), lambda: True)
+    app = AssetMiddleware(application, Server(published.dist), lambda: True)
     with SERVERS[request.param](app) as port:
         yield Client(port)
 
@@ -215,7 +216,7 @@ def test_without_minifying_an_encoded_body_decodes_to_the_source(project: Projec
     project.write(SOURCES)
     project.configure(minify=False)
     project.publish()
-    with wsgiref_server(AssetMiddleware(application, Releases(project.dist), lambda: True)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(project.dist), lambda: True)) as port:
         answer = Client(port).get(url(project, "css/app.css"), Accept_Encoding="br")
     assert brotli.decompress(answer.body) == CSS
 
@@ -379,7 +380,7 @@ def test_no_target_gets_anything_but_an_asset_or_a_404(client: Client, published
 )
 def test_whatever_is_not_below_a_prefix_is_the_applications(published: Project, target: bytes) -> None:
     # Only here: Werkzeug's own server reads some of these as a host.
-    with wsgiref_server(AssetMiddleware(application, Releases(published.dist), lambda: True)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(published.dist), lambda: True)) as port:
         status, _, body = Client(port).raw(target)
     assert (status, body) == (200, OWN)
 
@@ -465,7 +466,7 @@ def test_a_release_published_while_the_server_runs_is_served_within_a_second(
 
 
 def test_the_first_release_is_served_within_a_second_of_its_publishing(project: Project) -> None:
-    with wsgiref_server(AssetMiddleware(application, Releases(project.dist), lambda: True)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(project.dist), lambda: True)) as port:
         client = Client(port)
         assert client.get("/static/a.txt").body == OWN
         project.write({"a.txt": b"now"})
@@ -494,7 +495,7 @@ def test_a_damaged_manifest_leaves_the_old_release_served(
     data = file.read_bytes()
     damaged = DAMAGES[damage](data)
     assert damaged != data
-    with wsgiref_server(AssetMiddleware(application, Releases(published.dist), lambda: True)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(published.dist), lambda: True)) as port:
         client = Client(port)
         target = url(published, "css/app.css")
         whole = client.get(target)
@@ -518,7 +519,7 @@ def test_a_damaged_manifest_leaves_the_old_release_served(
 def test_a_manifest_damaged_from_the_start_leaves_the_application_answering(published: Project, damage: str) -> None:
     file = published.dist / "manifest.json"
     file.write_bytes(DAMAGES[damage](file.read_bytes()))
-    with wsgiref_server(AssetMiddleware(application, Releases(published.dist), lambda: True)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(published.dist), lambda: True)) as port:
         assert Client(port).get("/").body == OWN
 
 
@@ -527,7 +528,7 @@ def test_a_damaged_retained_release_does_not_hinder_the_current_one(published: P
     published.publish()
     (retained,) = manifest(published).retained
     (published.dist / "releases" / f"{retained}.json").write_bytes(b"{")
-    with wsgiref_server(AssetMiddleware(application, Releases(published.dist), lambda: True)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(published.dist), lambda: True)) as port:
         assert Client(port).get(url(published, "css/app.css")).body == b"body{color:red}"
 
 
@@ -545,13 +546,13 @@ def test_a_member_that_a_later_version_added_is_passed_over(published: Project) 
     for one in told["assets"].values():
         one["later"] = True
     file.write_text(json.dumps(told))
-    with wsgiref_server(AssetMiddleware(application, Releases(published.dist), lambda: True)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(published.dist), lambda: True)) as port:
         assert Client(port).get(url(published, "big.bin")).body == BIG
 
 
 def test_while_it_is_not_active_every_request_is_the_applications(published: Project) -> None:
     active = False
-    with wsgiref_server(AssetMiddleware(application, Releases(published.dist), lambda: active)) as port:
+    with wsgiref_server(AssetMiddleware(application, Server(published.dist), lambda: active)) as port:
         client = Client(port)
         assert client.get("/static/big.bin").body == OWN
         active = True

@@ -2,32 +2,52 @@
 
 from __future__ import annotations
 
+import re
+from contextvars import ContextVar
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 from unicodedata import normalize
+from urllib.parse import quote, urlsplit, urlunsplit
 
-from flask import Blueprint, Response, abort, after_this_request, request
+from flask import Blueprint, Flask, Response, abort, after_this_request, current_app, g, has_request_context, request
+from flask import send_file as send_source
+from werkzeug.local import LocalProxy
 
-from assetpipe import config as configuration
-from assetpipe.errors import ManifestError
+from assetpipe import media
+from assetpipe.errors import ConfigError, ManifestError, TagError
 from assetpipe.manifest import MANIFEST
-from assetpipe.serve.wsgi import AssetMiddleware, Releases
+from assetpipe.serve.bodies import MEMORY
+from assetpipe.serve.folders import is_static, project_config, static_folders, static_prefix
+from assetpipe.serve.generated import Generated
+from assetpipe.serve.markup import Page, View
+from assetpipe.serve.respond import answer
+from assetpipe.serve.server import Server
+from assetpipe.serve.unbuilt import Sources
+from assetpipe.serve.wsgi import AssetMiddleware, send
 
 if TYPE_CHECKING:
     import os
+    from collections.abc import Callable, Sequence
 
-    from flask import Flask
+    from assetpipe.config import Config
+    from assetpipe.serve.counters import Snapshot
+    from assetpipe.serve.resource import Representation, Resource
+    from assetpipe.serve.table import Table
 
-_FILENAME = "<path:filename>"
+# Said by ``name_static`` to ``url_for`` around it: the name is one of the release, so a CDN has it.
+_named: ContextVar[bool] = ContextVar("assetpipe_named", default=False)
 
 
 class AssetPipe(Blueprint):
-    """Serves what ``flask assets build`` published.
+    """Serves what ``flask assets build`` published, and writes the tags for it.
 
     ``dist`` is the folder of the releases. Without it, ``app.config["ASSETPIPE_DIST"]`` counts as it is when the
-    blueprint is registered, then the project's
-    configuration file, then ``dist`` beside the app's module or package. A relative one is relative to the folder of
-    the configuration file, or else to the one beside the app.
+    blueprint is registered, then the project's configuration file, then ``dist`` beside the app's module or package. A
+    relative one is relative to the folder of the configuration file, or else to the one beside the app.
+
+    Also read when it is registered: ``ASSETPIPE_CDN`` (``"https://cdn.example.com"``: assets are named there),
+    ``ASSETPIPE_MEMORY`` (bytes of small files held by each process), ``ASSETPIPE_X_ACCEL_REDIRECT`` (the path of
+    nginx's internal location for the dist folder: large files are left to it) and Flask's own ``USE_X_SENDFILE``.
     """
 
     def __init__(self, dist: str | os.PathLike[str] | None = None, name: str = "assetpipe") -> None:
@@ -35,29 +55,82 @@ class AssetPipe(Blueprint):
         self._dist = dist
 
     def register(self, app: Flask, options: dict[str, Any]) -> None:  # type: ignore[override]
-        """Put the assets in front of ``app``. Raises ConfigError for a configuration file that is wrong."""
+        """Put the assets in front of ``app``. Raises ConfigError for a configuration that is wrong."""
         super().register(app, options)
         dist = self._dist or app.config.get("ASSETPIPE_DIST")
         config = project_config(app)
-        serving = Serving(app, Releases((config.with_dist(Path(dist)) if dist else config).dist_folder))
+        serving = Serving(app, config.with_dist(Path(dist)) if dist else config)
         app.extensions["assetpipe"] = serving
-        app.wsgi_app = AssetMiddleware(app.wsgi_app, serving.releases, serving.is_active)  # type: ignore[method-assign]
+        app.wsgi_app = AssetMiddleware(  # type: ignore[method-assign]
+            app.wsgi_app, serving.server, serving.is_active, serving.handover
+        )
         app.url_default_functions.setdefault(None, []).append(serving.name_static)
         app.before_request_funcs.setdefault(None, []).append(serving.guard_static)
+        if serving.cdn:
+            app.url_for = serving.on_cdn(app.url_for)  # type: ignore[method-assign]
+        serving.add_to_templates()
+
+    def send(self, path: str, *, as_attachment: bool = False, download_name: str | None = None) -> Response:
+        """Answer the current request with a file of a private root, after your own check.
+
+        ``path`` is the file's path below the site's root, as in ``"reports/2026.pdf"``; where there is none, 404.
+        Negotiated, in ranges and with an ETag as every asset; ``Cache-Control: private, no-cache``.
+        """
+        return _serving().send(path, _disposition(path, download_name, as_attachment=as_attachment))
+
+    def send_bytes(
+        self, data: bytes, name: str, *, media_type: str | None = None, as_attachment: bool = False
+    ) -> Response:
+        """Answer the current request with bytes made in memory: compressed once, negotiated, in ranges, with an ETag.
+
+        ``name`` says what they are called, and by its suffix their media type where none is given.
+        """
+        extra = _disposition(name, None, as_attachment=as_attachment)
+        return _serving().send_bytes(data, name, media_type or media.media_type(name), extra)
+
+    def page(self) -> Page:
+        """What templates call ``asset``: the tags and URLs of the current request's page."""
+        return _serving().page()
+
+    def preload(self, response: Response, *names: str) -> Response:
+        """Add a ``Link: rel=preload`` field (RFC 8288) for the assets to a response."""
+        response.headers.add("Link", _serving().page().link_header(*names))
+        return response
+
+    def early_hints(self, *names: str) -> bool:
+        """Send 103 Early Hints (RFC 8297) with preloads of the assets; False where the server has no way to."""
+        hint = request.environ.get("wsgi.early_hints")
+        if not callable(hint) or request.environ.get("SERVER_PROTOCOL") == "HTTP/1.0":
+            return False
+        hint([("Link", _serving().page().link_header(*names))])
+        return True
+
+    def snapshot(self, app: Flask | None = None) -> Snapshot:
+        """Count what this process answered so far, of the current app or of the one given."""
+        return _serving(app).server.snapshot()
 
 
 class Serving:
-    """What one app has of assetpipe: its releases, and the hooks that Flask calls."""
+    """What one app has of assetpipe: its server, and the hooks that Flask calls."""
 
-    def __init__(self, app: Flask, releases: Releases) -> None:
+    def __init__(self, app: Flask, config: Config) -> None:
         self.app = app
-        self.releases = releases
+        self.cdn = _cdn(app.config.get("ASSETPIPE_CDN"))
+        self.server = Server(
+            config.dist_folder, memory=_memory(app.config.get("ASSETPIPE_MEMORY", MEMORY)), cdn=self.cdn
+        )
+        self.releases = self.server.releases
+        self.handover = _handover(app, config.dist_folder)
+        self._config = config
+        self._generated = Generated(config.compress.encodings)
         self._prefixes: dict[str, str] = {}
-        self._warned: set[str] = set()
+        self._said: set[str] = set()
 
     def is_active(self) -> bool:
         """Whether the release is served: in debug mode only while a watch keeps it up to date with the sources."""
         return not self.app.debug or self.releases.watched()
+
+    # Naming
 
     def name_static(self, endpoint: str, values: dict[str, Any]) -> None:
         """Put the tagged name into the values of ``url_for``; a name that the release does not hold stays as it is.
@@ -65,116 +138,263 @@ class Serving:
         Raises ManifestError where there is no release, outside of debug and testing.
         """
         filename = values.get("filename")
-        if not filename or not _is_static(endpoint):
+        if not filename or not is_static(endpoint):
             return
         prefix = self._prefix(endpoint)
         if prefix is None:
             return
-        table = self.releases.table()
-        if table is None:
-            self._need_release()
-            return
         path = normalize("NFC", f"{prefix}{filename}")
+        if not self.is_active():
+            self._look_for(path)
+            return
+        table = self._table()
+        if table is None:
+            return
         url = table.url(path)
-        if url is None:
-            self._warn(path)
-        elif self.is_active():
+        if url is not None:
             values["filename"] = url[len(prefix) :]
+            _named.set(True)
+        elif self.app.debug:
+            self._say(f"{path} is not in the release, so its URL stays plain. If it is new, the watch builds it now.")
 
-    def guard_static(self) -> None:
-        """Answer 404 for a static URL that got past the table: in production no request path reaches the disk."""
-        if request.endpoint and _is_static(request.endpoint) and self.is_active():
-            table = self.releases.table()
-            if table is None:
-                self._need_release()
-            elif self._prefix(request.endpoint) in table.manifest.prefixes:
+    def on_cdn(self, url_for: Callable[..., str]) -> Callable[..., str]:
+        """Name what the release holds on the CDN's host; the CDN takes each path from here."""
+
+        def url_for_asset(*args: Any, **values: Any) -> str:
+            _named.set(False)
+            url = url_for(*args, **values)
+            if not _named.get():
+                return url
+            _named.set(False)
+            parts = urlsplit(url)
+            return self.cdn + urlunsplit(("", "", *parts[2:]))
+
+        return url_for_asset
+
+    def page(self) -> Page:
+        """The tags for the page of the current request; without one, for a page that is made offline."""
+        if not has_request_context():
+            return self._new_page()
+        if "_assetpipe_page" not in g:
+            g._assetpipe_page = self._new_page()  # noqa: SLF001 (Flask's place for what lasts a request)
+        return cast("Page", g._assetpipe_page)  # noqa: SLF001
+
+    def add_to_templates(self) -> None:
+        """Give every template the name ``asset``, without making the app's Jinja environment before its time."""
+        tags = LocalProxy(self.page)
+        if "jinja_env" in self.app.__dict__:
+            self.app.jinja_env.globals["asset"] = tags
+            return
+        create = self.app.create_jinja_environment
+
+        def create_with_tags() -> Any:
+            environment = create()
+            environment.globals["asset"] = tags
+            return environment
+
+        self.app.create_jinja_environment = create_with_tags  # type: ignore[method-assign]
+
+    def _new_page(self) -> Page:
+        mount = request.root_path.rstrip("/") if has_request_context() else ""
+        prefix = self._prefix("static") or "/static/"
+        table = self._table() if self.is_active() else None
+        if table is None:
+            sources = Sources(app_config(self.app))
+
+            def read_source(path: str) -> bytes:
+                file = sources.find(path, private=False)
+                if file is None:
+                    raise TagError(f"there is no file {path}")
+                return file.read_bytes()
+
+            return Page(View(None, quote(mount), "'self'", prefix, read_source, self._config.imports))
+        return self.server.tags(table, mount, prefix)
+
+    # Answering
+
+    def guard_static(self) -> Response | None:
+        """Answer what got past the table: in production no request path reaches the disk, so 404.
+
+        In debug mode the sources: of folders of the configuration, which the app's own route knows nothing of, too.
+        """
+        if self.is_active():
+            self._refuse_static()
+            return None
+        endpoint = request.endpoint
+        if endpoint is not None and not is_static(endpoint):
+            return None
+        file = Sources(self._config).find(request.path, private=False) if self._config.has_public_roots else None
+        if file is None:
+            if endpoint is not None:
+                after_this_request(_revalidated)
+            return None
+        self._say_what_needs_a_watch()
+        return _revalidated(send_source(file, mimetype=media.media_type(file.name), conditional=True, max_age=None))
+
+    def send(self, path: str, extra: Sequence[tuple[str, str]]) -> Response:
+        """Answer with a private file."""
+        logical = normalize("NFC", f"/{path.lstrip('/')}")
+        if not self.is_active():
+            file = Sources(self._config).find(logical, private=True)
+            if file is None:
+                abort(404)
+            response = send_source(file, mimetype=media.media_type(file.name), conditional=True, max_age=None)
+            del response.headers["Content-Disposition"]
+            response.headers.extend(extra)
+            return _revalidated(response)
+        table = self._table()
+        found = table.private(logical) if table is not None else None
+        if table is not None and found is None:
+            table = self.releases.newer(table) or table
+            found = table.private(logical)
+        if table is None or found is None:
+            abort(404)
+        return self._response(found, table, logical, extra)
+
+    def send_bytes(self, data: bytes, name: str, media_type: str, extra: Sequence[tuple[str, str]]) -> Response:
+        """Answer with bytes made in memory."""
+        wanted = request.environ.get("HTTP_ACCEPT_ENCODING")
+        return self._response(self._generated.resource(data, name, media_type, wanted), None, name, extra)
+
+    def _response(self, found: Resource, table: Table | None, path: str, extra: Sequence[tuple[str, str]]) -> Response:
+        """A response of Flask's for what the HTTP core says; ``extra`` goes with the bodies it sends."""
+        environ = request.environ
+        if request.method not in ("GET", "HEAD"):
+            # The view answers some other method with a file: no precondition on that file is meant.
+            environ = {key: environ[key] for key in ("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING") if key in environ}
+            environ["REQUEST_METHOD"] = "GET"
+        reply = answer(found, environ)
+        body = self.server.recall(reply)
+        loaded: Any = body
+        if body is None:
+            assert table is not None
+
+            def decide(newer: Table) -> Any:
+                again = newer.private(path)
+                return answer(again, environ) if again is not None else None
+
+            reply, loaded = self.server.load(reply, table, decide)
+        self.server.counters.add(reply, path)
+        headers, iterable = send(reply.headers, loaded, request.environ, self.handover)
+        response = Response(iterable, reply.status, headers, direct_passthrough=True)
+        if reply.status.startswith("2"):
+            response.headers.extend(extra)
+        return response
+
+    def _refuse_static(self) -> None:
+        if request.endpoint and is_static(request.endpoint):
+            table = self._table()
+            if table is not None and self._prefix(request.endpoint) in table.manifest.prefixes:
                 after_this_request(_unstored)
                 abort(404)
 
-    def _need_release(self) -> None:
-        if not (self.app.debug or self.app.testing):
+    def _table(self) -> Table | None:
+        """The table of the release. Raises ManifestError where there is none, outside of debug and testing."""
+        table = self.releases.table()
+        if table is None and not (self.app.debug or self.app.testing):
             raise ManifestError(
                 f"{self.releases.dist / MANIFEST}: there is no release to serve. "
                 "Run `flask assets build` (or `assetpipe build --app MODULE`) before the app starts."
             )
+        return table
 
-    def _warn(self, path: str) -> None:
-        if self.app.debug and path not in self._warned:
-            self._warned.add(path)
-            self.app.logger.warning(
-                "%s is not in the release, so its URL stays plain. If the file is new, run `flask assets build`.", path
+    # What is said in debug mode, once each
+
+    def _look_for(self, path: str) -> None:
+        if path in self._said or not self.app.debug:
+            return
+        config = app_config(self.app)
+        if Sources(config).find(path, private=False) is None:
+            made = " (a command may make it: that needs `flask assets watch`)" if config.command else ""
+            self._say(f"{path}: there is no such file in any folder of that prefix{made}.", path)
+        self._say_what_needs_a_watch()
+
+    def _say_what_needs_a_watch(self) -> None:
+        config = self._config
+        needed = [word for word, there in (("commands", config.command), ("imports", config.imports)) if there]
+        if needed:
+            self._say(
+                f"The configuration has {' and '.join(needed)}, which the sources as they are know nothing of. "
+                "Run `flask assets watch` beside the app."
             )
+
+    def _say(self, text: str, key: str = "") -> None:
+        if (key or text) not in self._said:
+            self._said.add(key or text)
+            self.app.logger.warning(text)
 
     def _prefix(self, endpoint: str) -> str | None:
         """The URL prefix of a static endpoint; None where it has none of its own (a variable in it)."""
         prefix = self._prefixes.get(endpoint)
         if prefix is None:
-            prefix = _static_prefix(self.app, endpoint)
+            prefix = static_prefix(self.app, endpoint)
             if prefix is not None:
                 self._prefixes[endpoint] = prefix
         return prefix
 
 
-def project_config(app: Flask) -> configuration.Config:
-    """The configuration that holds for ``app``, found upward from its folder; the defaults beside it otherwise.
-
-    Beside a package is its parent: that is where its ``pyproject.toml`` would be, as Flask's own instance folder is.
-    """
-    folder = Path(app.root_path)
-    if (folder / "__init__.py").is_file():
-        folder = folder.parent
-    return configuration.load(folder)
-
-
-def app_config(app: Flask) -> configuration.Config:
+def app_config(app: Flask) -> Config:
     """The configuration to build ``app`` with: its own static folders are the roots where none are configured."""
     config = project_config(app)
     serving = app.extensions.get("assetpipe")
     if isinstance(serving, Serving):
         config = config.with_dist(serving.releases.dist)
-    return config if config.roots else config.with_roots(static_folders(app))
-
-
-def static_folders(app: Flask) -> dict[str, list[Path]]:
-    """The static folders of an app and of all its blueprints that exist, by URL prefix, in the order they are asked."""
-    folders: dict[str, list[Path]] = {}
-    for rule in app.url_map.iter_rules():
-        if not _is_static(rule.endpoint):
-            continue
-        prefix = _static_prefix(app, rule.endpoint)
-        folder = _static_folder(app, rule.endpoint)
-        if prefix is not None and folder is not None and folder.is_dir():
-            found = folders.setdefault(prefix, [])
-            if folder not in found:
-                found.append(folder)
-    return folders
-
-
-def _is_static(endpoint: str) -> bool:
-    return endpoint == "static" or endpoint.endswith(".static")
-
-
-def _static_folder(app: Flask, endpoint: str) -> Path | None:
-    """The folder that Flask would serve the endpoint from; None for an endpoint that is only called like one."""
-    owner = app if endpoint == "static" else app.blueprints.get(endpoint.removesuffix(".static"))
-    return Path(owner.static_folder) if owner is not None and owner.static_folder is not None else None
-
-
-def _static_prefix(app: Flask, endpoint: str) -> str | None:
-    """What comes before the file name in the rule that Flask makes for a static folder."""
-    if _static_folder(app, endpoint) is None:
-        return None
-    try:
-        rules = list(app.url_map.iter_rules(endpoint))
-    except KeyError:  # a folder that was given to the app after its rules were made
-        return None
-    for rule in rules:
-        prefix = rule.rule.removesuffix(_FILENAME)
-        if prefix != rule.rule and "<" not in prefix:
-            return prefix
-    return None
+    return config if config.has_public_roots else config.with_roots(static_folders(app))
 
 
 def _unstored(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
+
+
+def _revalidated(response: Response) -> Response:
+    response.headers["Cache-Control"] = "no-cache"
+    return response
+
+
+def _serving(app: Flask | None = None) -> Serving:
+    serving = (app or current_app).extensions.get("assetpipe")
+    if not isinstance(serving, Serving):
+        raise RuntimeError("this app has no AssetPipe: app.register_blueprint(assets) first.")
+    return serving
+
+
+def _disposition(path: str, name: str | None, *, as_attachment: bool) -> list[tuple[str, str]]:
+    """The Content-Disposition field (RFC 6266) where one is wanted."""
+    if not as_attachment and name is None:
+        return []
+    name = name or path.rpartition("/")[2]
+    plain = name.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
+    plain = re.sub(r"[\x00-\x1f\x7f]", "_", plain)
+    value = f'{"attachment" if as_attachment else "inline"}; filename="{plain}"'
+    if plain != name:
+        value += f"; filename*=UTF-8''{quote(name, safe='')}"
+    return [("Content-Disposition", value)]
+
+
+def _cdn(value: object) -> str:
+    if not value:
+        return ""
+    parts = urlsplit(value) if isinstance(value, str) else None
+    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ConfigError(f'ASSETPIPE_CDN: {value!r} must be the URL of a host, such as "https://cdn.example.com".')
+    return parts.geturl().rstrip("/")
+
+
+def _memory(value: object) -> int:
+    if not isinstance(value, int) or value < 0:
+        raise ConfigError(f"ASSETPIPE_MEMORY: {value!r} must be a number of bytes; 0 holds nothing in memory.")
+    return value
+
+
+def _handover(app: Flask, dist: Path) -> Callable[[Representation], tuple[str, str]] | None:
+    """The header field by which the server before us is told to send a file, where it is set up for that."""
+    location = app.config.get("ASSETPIPE_X_ACCEL_REDIRECT")
+    if location:
+        if not isinstance(location, str) or not location.startswith("/"):
+            raise ConfigError(f'ASSETPIPE_X_ACCEL_REDIRECT: {location!r} must be a path, such as "/_assets/".')
+        internal = location.rstrip("/")
+        return lambda of: ("X-Accel-Redirect", internal + quote(of.file))
+    if app.config.get("USE_X_SENDFILE"):
+        return lambda of: ("X-Sendfile", f"{dist.absolute()}{of.file}")
+    return None

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from assetpipe.serve.table import Representation, Resource
+    from assetpipe.serve.resource import Representation, Resource, Shape
 
 # RFC 9110 section 12.4.2: a weight has at most three decimals. Nothing else is a weight.
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\Z")
 # Ranked below anything that a client names with a weight above 0: what it neither names nor forbids.
 _UNNAMED = 0.0001
 # A longer field than any browser sends is read all the same, but not remembered.
-_MEMORABLE = 256
+_MEMORABLE = 512
 
 
 def select(resource: Resource, accept: str | None, accept_encoding: str | None) -> Representation | None:
@@ -24,20 +24,29 @@ def select(resource: Resource, accept: str | None, accept_encoding: str | None) 
 
     None where the client forbids every one there is: a 406.
     """
-    original = resource.representations[0]
-    if not resource.negotiates_coding and not resource.negotiates_type:
-        return original if coding_weight("identity", accept_encoding) else None
-    best, best_rank = None, (0.0, 0.0, 0)
-    for candidate in resource.representations:
-        coding = coding_weight(candidate.coding, accept_encoding)
-        if resource.negotiates_type:
-            kind = type_weight(candidate.media_type, accept, original=candidate.media_type == original.media_type)
-        else:
-            kind = 1.0
-        rank = (kind, coding, -candidate.size)
-        if kind and coding and (best is None or rank > best_rank):
-            best, best_rank = candidate, rank
+    shape = resource.shape
+    if not shape.typed:
+        accept = None
+    if len(accept or "") + len(accept_encoding or "") <= _MEMORABLE:
+        place = _remembered_place(shape, accept, accept_encoding)
+    else:
+        place = _place(shape, accept, accept_encoding)
+    return None if place is None else resource.representations[place]
+
+
+def _place(shape: Shape, accept: str | None, accept_encoding: str | None) -> int | None:
+    """The place of what is chosen among the members of a shape: the first, and so smallest, of the best."""
+    best, best_rank = None, (0.0, 0.0)
+    for place, (media_type, coding) in enumerate(shape.members):
+        wanted = coding_weight(coding, accept_encoding)
+        kind = type_weight(media_type, accept, original=media_type == shape.original) if shape.typed else 1.0
+        if kind and wanted and (best is None or (kind, wanted) > best_rank):
+            best, best_rank = place, (kind, wanted)
     return best
+
+
+# Both hold strings of bounded length, and no more of them than this.
+_remembered_place = lru_cache(maxsize=4096)(_place)
 
 
 def coding_weight(coding: str, accept_encoding: str | None) -> float:

@@ -5,82 +5,70 @@
 3. Select the representation (``negotiate``), or 406.
 4. Preconditions in the order of section 13.2.2: If-Match (412), then If-None-Match (304). There is no Last-Modified, so
    the fields with dates are ignored, as section 13.1 wants it.
-5. A range of the selected representation, if If-Range agrees (section 14): 206 or 416.
+5. Ranges of the selected representation, if If-Range agrees (section 14): 206 or 416.
 6. Otherwise the whole.
+
+A request is its path, decoded, and its meta-variables as CGI names them (RFC 3875 section 4.1): REQUEST_METHOD,
+HTTP_ACCEPT and so on. A WSGI environ is that already; others say it so.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from assetpipe.serve.negotiate import select
+from assetpipe.serve.resource import NOSNIFF, Reply, Span
 
 if TYPE_CHECKING:
-    from assetpipe.serve.table import Headers, Representation, Table
+    from collections.abc import Mapping
+    from typing import Any
 
+    from assetpipe.serve.resource import Headers, Representation, Resource
+    from assetpipe.serve.table import Table
+
+# The fields that count, for shells that must spell them anew.
+FIELDS = ("ACCEPT", "ACCEPT_ENCODING", "IF_MATCH", "IF_NONE_MATCH", "IF_RANGE", "RANGE")
 _ALLOW = ("Allow", "GET, HEAD, OPTIONS")
-_NOSNIFF = ("X-Content-Type-Options", "nosniff")
 _NO_STORE = ("Cache-Control", "no-store")
 # Section 8.8.3: weak or not, and the opaque part with its quotes.
 _ENTITY_TAG = re.compile(r'[ \t]*(W/)?("[\x21\x23-\x7e\x80-\xff]*")[ \t]*')
 # Section 14.1.2.
-_BYTE_RANGE = re.compile(r"[ \t]*(?:([0-9]+)-([0-9]*)|-([0-9]+))[ \t]*\Z", re.ASCII)
+_BYTE_RANGE = re.compile(r"(?:([0-9]+)-([0-9]*)|-([0-9]+))\Z", re.ASCII)
+# Longer fields, more ranges: nothing that a client means (section 14.2 lets us ignore them). Python refuses to read
+# numbers of thousands of digits, too.
+_RANGES_LENGTH, _RANGES = 512, 16
 
 
-class Request(NamedTuple):
-    """What of a request can matter: the method, the decoded path, and six header fields (None where absent)."""
-
-    method: str
-    path: str
-    accept: str | None = None
-    accept_encoding: str | None = None
-    if_match: str | None = None
-    if_none_match: str | None = None
-    if_range: str | None = None
-    range: str | None = None
-
-
-class Span(NamedTuple):
-    """A stretch of a file below ``dist/public``, in bytes. ``whole`` says that it is all of the file."""
-
-    file: str
-    start: int
-    length: int
-    whole: bool
-
-
-class Reply(NamedTuple):
-    """A status with its phrase, the header fields in order, and the body."""
-
-    status: str
-    headers: Headers
-    body: bytes | Span = b""
-
-
-def respond(table: Table, request: Request) -> Reply | None:
+def respond(table: Table, path: str, request: Mapping[str, Any]) -> Reply | None:
     """Answer a request from the table; None where it is the application's to answer. Never raises."""
-    resource = table.lookup(request.path)
-    if resource is None:
-        return _refuse("404 Not Found", request, _NO_STORE) if table.covers(request.path) else None
-    if request.method not in ("GET", "HEAD"):
-        if request.method == "OPTIONS":
-            return Reply("204 No Content", [_ALLOW, _NOSNIFF])
+    resource = table.lookup(path)
+    if resource is not None:
+        return answer(resource, request)
+    return _refuse("404 Not Found", request, _NO_STORE) if table.covers(path) else None
+
+
+def answer(resource: Resource, request: Mapping[str, Any]) -> Reply:
+    """Answer a request for a resource. Never raises."""
+    method, field = request["REQUEST_METHOD"], request.get
+    if method not in ("GET", "HEAD"):
+        if method == "OPTIONS":
+            return Reply("204 No Content", [_ALLOW, NOSNIFF])
         return _refuse("405 Method Not Allowed", request, _ALLOW, _NO_STORE)
-    chosen = select(resource, request.accept, request.accept_encoding)
+    chosen = select(resource, field("HTTP_ACCEPT"), field("HTTP_ACCEPT_ENCODING"))
     if chosen is None:
-        vary = resource.vary or "Accept-Encoding"
-        return _refuse("406 Not Acceptable", request, ("Vary", vary), _NO_STORE)
-    if request.if_match is not None and not _matches(request.if_match, chosen.etag, weakly=False):
-        return Reply("412 Precondition Failed", [*_unstored(chosen), ("Content-Length", "0")])
-    if request.if_none_match is not None and _matches(request.if_none_match, chosen.etag, weakly=True):
-        return Reply("304 Not Modified", chosen.validators)
-    head = request.method == "HEAD"
-    if request.range is not None and not head and _if_range(request.if_range, chosen.etag):
-        reply = _range(chosen, request.range)
-        if reply is not None:
-            return reply
-    return Reply("200 OK", chosen.headers, b"" if head else Span(chosen.file, 0, chosen.size, whole=True))
+        return _refuse("406 Not Acceptable", request, ("Vary", resource.vary or "Accept-Encoding"), _NO_STORE)
+    if (tags := field("HTTP_IF_MATCH")) is not None and not _matches(tags, chosen.etag, weakly=False):
+        headers = [*_unstored(chosen), ("Content-Length", "0")]
+        return Reply("412 Precondition Failed", headers, b"", chosen)
+    if (tags := field("HTTP_IF_NONE_MATCH")) is not None and _matches(tags, chosen.etag, weakly=True):
+        return chosen.unmodified
+    if method == "HEAD":
+        return chosen.head
+    ranges = field("HTTP_RANGE")
+    if ranges is not None and _if_range(field("HTTP_IF_RANGE"), chosen.etag):
+        return _part(chosen, ranges)
+    return chosen.whole
 
 
 def _unstored(chosen: Representation) -> Headers:
@@ -95,12 +83,12 @@ def _skip(field: str, position: int) -> int:
     return position
 
 
-def _refuse(status: str, request: Request, *headers: tuple[str, str]) -> Reply:
+def _refuse(status: str, request: Mapping[str, Any], *headers: tuple[str, str]) -> Reply:
     body = f"{status}\n".encode()
     return Reply(
         status,
-        [*headers, _NOSNIFF, ("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))],
-        b"" if request.method == "HEAD" else body,
+        [*headers, NOSNIFF, ("Content-Type", "text/plain; charset=utf-8"), ("Content-Length", str(len(body)))],
+        b"" if request["REQUEST_METHOD"] == "HEAD" else body,
     )
 
 
@@ -124,32 +112,79 @@ def _if_range(field: str | None, etag: str) -> bool:
     return field is None or field.strip(" \t") == etag
 
 
-def _range(chosen: Representation, field: str) -> Reply | None:
-    """The part asked for; None where the field is to be ignored: malformed, another unit, or several ranges."""
-    unit, equals, ranges = field.partition("=")
-    if not equals or unit.strip(" \t").lower() != "bytes":
-        return None
-    # A longer one is nothing that a client means, and Python refuses to read numbers of thousands of digits.
-    match = _BYTE_RANGE.match(ranges) if len(ranges) <= 64 else None
-    if match is None:
-        return None
+def _part(chosen: Representation, field: str) -> Reply:
+    """The ranges asked for, or the whole where the field is to be ignored."""
+    asked = _ranges(field, chosen.size)
+    if asked is None:
+        return chosen.whole
     size = chosen.size
-    if match[3] is not None:
-        if not size and match[3].strip("0"):
-            return None  # satisfiable, but there is no Content-Range for no bytes
-        length = min(int(match[3]), size)
-        start = size - length
-    else:
-        start = int(match[1])
-        end = min(int(match[2]), size - 1) if match[2] else size - 1
-        if match[2] and int(match[2]) < start:
-            return None
-        length = end - start + 1
+    if not asked:
+        headers = [*_unstored(chosen), ("Content-Range", f"bytes */{size}"), ("Content-Length", "0")]
+        return Reply("416 Range Not Satisfiable", headers, b"", chosen)
     shared = [h for h in chosen.headers if h[0] != "Content-Length"]
-    if length <= 0:
-        return Reply(
-            "416 Range Not Satisfiable",
-            [*_unstored(chosen), ("Content-Range", f"bytes */{size}"), ("Content-Length", "0")],
-        )
-    shared += [("Content-Range", f"bytes {start}-{start + length - 1}/{size}"), ("Content-Length", str(length))]
-    return Reply("206 Partial Content", shared, Span(chosen.file, start, length, whole=length == size))
+    if len(asked) == 1:
+        start, end = asked[0]
+        told = [("Content-Range", f"bytes {start}-{end - 1}/{size}"), ("Content-Length", str(end - start))]
+        return Reply("206 Partial Content", shared + told, Span(chosen, start, end - start), chosen)
+    if chosen.coding != "identity":
+        # The coding would be said of the multipart body, which has none.
+        return chosen.whole
+    # A digest of the bytes is not to be found in them.
+    boundary = chosen.etag.strip('"')
+    head = f"--{boundary}\r\nContent-Type: {chosen.media_type}\r\nContent-Range: bytes "
+    pieces: list[bytes | Span] = []
+    length = 0
+    for start, end in asked:
+        before = f"{chr(13) + chr(10) if pieces else ''}{head}{start}-{end - 1}/{size}\r\n\r\n".encode("latin-1")
+        pieces += (before, Span(chosen, start, end - start))
+        length += len(before) + end - start
+    pieces.append(f"\r\n--{boundary}--\r\n".encode())
+    length += len(boundary) + 8
+    if length >= size:
+        return chosen.whole
+    shared = [h for h in shared if h[0] != "Content-Type"]
+    shared += [("Content-Type", f"multipart/byteranges; boundary={boundary}"), ("Content-Length", str(length))]
+    return Reply("206 Partial Content", shared, tuple(pieces), chosen)
+
+
+def _ranges(field: str, size: int) -> list[tuple[int, int]] | None:
+    """The satisfiable ranges (first byte, byte after the last) in the order asked, those that touch made one.
+
+    None where the field is to be ignored: malformed, another unit, or too much of it (section 14.2).
+    """
+    unit, equals, listed = field.partition("=")
+    if not equals or unit.strip(" \t").lower() != "bytes" or len(field) > _RANGES_LENGTH:
+        return None
+    members = [member for part in listed.split(",") if (member := part.strip(" \t"))]
+    if not 0 < len(members) <= _RANGES:
+        return None
+    found: list[tuple[int, int]] = []
+    for member in members:
+        match = _BYTE_RANGE.match(member)
+        if match is None:
+            return None
+        if match[3] is not None:
+            length = min(int(match[3]), size)
+            if not size and match[3].strip("0"):
+                return None  # satisfiable, but there is no Content-Range for no bytes
+            start, end = size - length, size
+        else:
+            start = int(match[1])
+            end = min(int(match[2]) + 1, size) if match[2] else size
+            if match[2] and int(match[2]) < start:
+                return None
+        if start < end:
+            _add(found, start, end)
+    return found
+
+
+def _add(found: list[tuple[int, int]], start: int, end: int) -> None:
+    """Add a range; where it touches others, the earliest of these takes them all in."""
+    place = len(found)
+    for index in range(len(found) - 1, -1, -1):
+        other = found[index]
+        if other[0] <= end and start <= other[1]:
+            start, end = min(start, other[0]), max(end, other[1])
+            del found[index]
+            place = index
+    found.insert(place, (start, end))

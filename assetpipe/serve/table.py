@@ -4,61 +4,41 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from msgspec import Struct
-
-from assetpipe.manifest import CODING_SUFFIXES, Asset, Encoding, Manifest, Rendition
+from assetpipe.manifest import CODING_SUFFIXES, PRIVATE, PUBLIC, Asset, Manifest, Rendition
 from assetpipe.paths import Digest
+from assetpipe.serve import resource
+from assetpipe.serve.resource import Resource, Source, Terms
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-Headers = list[tuple[str, str]]
-_IMMUTABLE = "public, max-age=31536000, immutable"  # RFC 8246
-_REVALIDATE = "no-cache"
-
-
-class Representation(Struct, frozen=True):
-    """One body that a URL can answer with, and the headers that go with it.
-
-    ``coding`` is ``identity`` for none. ``file`` is its path below ``dist/public``, ``size`` its length in bytes.
-    ``validators`` are the headers of a 304; ``headers`` those of a 200, Content-Length included.
-    """
-
-    media_type: str
-    coding: str
-    file: str
-    size: int
-    etag: str
-    validators: Headers
-    headers: Headers
-
-
-class Resource(Struct, frozen=True):
-    """What one URL names: its representations, the original first, and whether type or coding are negotiated."""
-
-    representations: tuple[Representation, ...]
-    negotiates_type: bool
-    negotiates_coding: bool
-    vary: str
+    from collections.abc import Iterator, Sequence
 
 
 class Table:
     """Maps the URL paths of a release, and of the older ones that it retains, to resources.
 
     A resource is put together when it is first asked for, so that a start costs little more than reading the manifest;
-    two threads that do so at once make the same.
+    two threads that do so at once make the same. With ``cors``, other origins' scripts may read every asset: what a
+    CDN hands on must say so.
     """
 
-    def __init__(self, manifest: Manifest, retained: Sequence[Manifest] = ()) -> None:
+    def __init__(self, manifest: Manifest, retained: Sequence[Manifest] = (), *, cors: bool = False) -> None:
         self.manifest = manifest
+        self.cors = cors
         # "/" is shared with the application: a URL there that names nothing is the application's to answer.
         self.prefixes = tuple(prefix for prefix in manifest.prefixes if prefix != "/")
-        self._immutable: dict[str, Asset | Rendition] = {}
+        # By URL: the logical path, and what lies there.
+        self._immutable: dict[str, tuple[str, Asset | Rendition]] = {}
+        hidden = manifest.private
         for release in (*reversed(retained), manifest):
-            assets = release.assets
-            self._immutable.update({a.url: a for path, a in assets.items() if a.url != path or a.immutable})
-            self._immutable.update({r.url: r for a in assets.values() if a.renditions for r in a.renditions})
+            for path, asset in release.assets.items():
+                if path in hidden:
+                    continue  # what is private now is so for older releases, too
+                if asset.url != path or asset.immutable:
+                    self._immutable[asset.url] = path, asset
+                for rendition in asset.renditions:
+                    self._immutable[rendition.url] = path, rendition
         self._resources: dict[str, Resource] = {}
+        self._private: dict[str, Resource] = {}
 
     def url(self, path: str) -> str | None:
         """The URL path of the asset at a logical path."""
@@ -67,57 +47,56 @@ class Table:
 
     def lookup(self, path: str) -> Resource | None:
         """The resource at a decoded URL path."""
-        resource = self._resources.get(path)
-        if resource is None:
-            asset = self.manifest.assets.get(path)
-            named = self._immutable.get(path)
-            # What the current release calls plain is plain, whatever an older one promised.
-            if asset is not None and (named is None or (asset.url == path and not asset.immutable)):
-                resource = _resource(asset, _REVALIDATE)
-            elif named is not None:
-                resource = _resource(named, _IMMUTABLE)
-            else:
+        return self._resources.get(path) or self._find(path)
+
+    def private(self, path: str) -> Resource | None:
+        """The private resource at a logical path: no URL leads to it, the application hands it out."""
+        found = self._private.get(path)
+        if found is None:
+            asset = self.manifest.private.get(path)
+            if asset is None:
                 return None
-            self._resources[path] = resource
-        return resource
+            terms = Terms(path, asset.type, "private", resource.PRIVATE)
+            found = self._private[path] = Resource(_representations(asset, PRIVATE), terms)
+        return found
 
     def covers(self, path: str) -> bool:
         """Whether nobody else answers below this path, so that a name unknown there is a 404."""
         return path.startswith(self.prefixes)
 
+    def _find(self, path: str) -> Resource | None:
+        asset = self.manifest.assets.get(path)
+        logical, named = self._immutable.get(path, ("", None))
+        # What the current release calls plain is plain, whatever an older one promised.
+        if asset is not None and (named is None or (asset.url == path and not asset.immutable)):
+            named, terms = asset, Terms(path, asset.type, "plain", resource.REVALIDATE, self.cors)
+        elif named is not None:
+            form: resource.Form = "tagged" if self._is_current(logical, path) else "stale"
+            terms = Terms(logical, named.type, form, resource.IMMUTABLE, self.cors)
+        else:
+            return None
+        found = self._resources[path] = Resource(_representations(named, PUBLIC), terms)
+        return found
 
-def _resource(named: Asset | Rendition, cache_control: str) -> Resource:
-    renditions = [r for r in named.renditions if r.negotiated] if isinstance(named, Asset) else []
-    encodings = {c: e for c, e in named.encodings.items() if c in CODING_SUFFIXES} if isinstance(named, Asset) else {}
-    vary = ", ".join(field for field, needed in (("Accept", renditions), ("Accept-Encoding", encodings)) if needed)
-    stored = named.stored if isinstance(named, Asset) else named.url
-    identity = Encoding(named.size, named.sha256)
-    representations = [
-        _representation(named.type, "identity", stored, identity, cache_control, vary),
-        *(
-            _representation(named.type, coding, stored + CODING_SUFFIXES[coding], encoding, cache_control, vary)
-            for coding, encoding in encodings.items()
-        ),
-        *(
-            _representation(r.type, "identity", r.url, Encoding(r.size, r.sha256), cache_control, vary)
-            for r in renditions
-        ),
-    ]
-    return Resource(tuple(representations), bool(renditions), bool(encodings), vary)
+    def _is_current(self, logical: str, url: str) -> bool:
+        asset = self.manifest.assets.get(logical)
+        return asset is not None and (asset.url == url or any(r.url == url for r in asset.renditions))
 
 
-def _representation(
-    media_type: str, coding: str, file: str, encoding: Encoding, cache_control: str, vary: str
-) -> Representation:
-    etag = Digest(encoding.sha256).etag
-    validators = [("Cache-Control", cache_control), ("ETag", etag), ("X-Content-Type-Options", "nosniff")]
-    if vary:
-        validators.append(("Vary", vary))
-    if media_type.startswith("font/") or media_type == "application/vnd.ms-fontobject":
-        # Fonts are fetched in CORS mode (CSS Fonts section 4.9), from a CDN's host across origins.
-        validators.append(("Access-Control-Allow-Origin", "*"))
-    headers = [*validators, ("Content-Type", media_type), ("Accept-Ranges", "bytes")]
-    if coding != "identity":
-        headers.append(("Content-Encoding", coding))
-    headers.append(("Content-Length", str(encoding.size)))
-    return Representation(media_type, coding, file, encoding.size, etag, validators, headers)
+def _representations(named: Asset | Rendition, area: str) -> Iterator[tuple[Source, str, str]]:
+    """The bytes, media type and coding of each representation, the original's first."""
+    stored = f"/{area}{named.stored if isinstance(named, Asset) else named.url}"
+    yield _source(named.size, named.sha256, stored), named.type, "identity"
+    if isinstance(named, Rendition):
+        return
+    for coding, encoding in named.encodings.items():
+        if coding in CODING_SUFFIXES:
+            yield _source(encoding.size, encoding.sha256, stored + CODING_SUFFIXES[coding]), named.type, coding
+    for rendition in named.renditions:
+        if rendition.negotiated:
+            source = _source(rendition.size, rendition.sha256, f"/{area}{rendition.url}")
+            yield source, rendition.type, "identity"
+
+
+def _source(size: int, sha256: str, file: str) -> Source:
+    return Source(size, Digest(sha256).etag, file)

@@ -29,18 +29,21 @@ def version(coding: str) -> str:
     return f"zstd {'.'.join(map(str, zstd.zstd_version_info))} level 19"
 
 
-def encode(coding: str, data: bytes) -> bytes | None:
-    """Encode ``data``; None where that does not save the twentieth of it that makes an encoding worth its place."""
+def encode(coding: str, data: bytes, *, quick: bool = False) -> bytes | None:
+    """Encode ``data``; None where that does not save the twentieth of it that makes an encoding worth its place.
+
+    ``quick`` is for what a client waits for: a tenth of the bytes more, in a fiftieth of the time.
+    """
     if coding == "br":
         import brotli
 
-        encoded: bytes = brotli.compress(data, quality=11)
+        encoded: bytes = brotli.compress(data, quality=5 if quick else 11)
     elif coding == "gzip":
-        deflate = zlib.compressobj(9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
+        deflate = zlib.compressobj(6 if quick else 9, zlib.DEFLATED, -zlib.MAX_WBITS, 9)
         footer = struct.pack("<LL", zlib.crc32(data), len(data) & 0xFFFFFFFF)
         encoded = b"".join((_GZIP_HEADER, deflate.compress(data), deflate.flush(), footer))
     else:
-        encoded = _zstd().compress(data, level=19)
+        encoded = _zstd().compress(data, level=3 if quick else 19)
     return encoded if len(encoded) <= WORTH * len(data) else None
 
 

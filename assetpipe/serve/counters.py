@@ -1,0 +1,107 @@
+"""What was answered, counted: a plain snapshot of it at any time."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter, deque
+from typing import TYPE_CHECKING
+
+from msgspec import Struct
+
+from assetpipe.serve.resource import Span
+
+if TYPE_CHECKING:
+    from assetpipe.serve.bodies import Held
+    from assetpipe.serve.resource import Form, Reply
+
+_PENDING = 4096  # replies that may wait to be added up
+_NAMES = 1000  # paths that are remembered of those that nothing is at: clients choose them
+
+
+class Snapshot(Struct, frozen=True):
+    """Sums since the process began.
+
+    ``replies`` are requests by what was sent (a content-coding, ``identity``, a picture's subtype such as ``webp``, or
+    ``none`` where no asset was) and status. ``bytes`` are those of bodies, as promised; ``saved`` those that codings
+    and renditions made of whole bodies less than the original. ``assets`` are requests by logical path and form:
+    ``tagged``, ``plain``, ``stale`` (a URL of an older release), ``private`` or ``generated``. ``missing`` are the
+    paths answered 404, the first thousand of them by name.
+    """
+
+    replies: dict[tuple[str, int], int]
+    bytes: int
+    saved: int
+    assets: dict[tuple[str, Form], int]
+    missing: dict[str, int]
+    memory: Held
+
+    @property
+    def stale(self) -> int:
+        """Requests for URLs of older releases."""
+        return sum(count for (_, form), count in self.assets.items() if form == "stale")
+
+    @property
+    def not_found(self) -> int:
+        """Requests that were answered 404."""
+        return sum(count for (_, status), count in self.replies.items() if status == 404)
+
+
+class Counters:
+    """Counts replies, from any thread.
+
+    A reply is counted by putting it into a queue, which takes no lock; whoever finds the queue long, or asks for a
+    snapshot, adds it up.
+    """
+
+    def __init__(self) -> None:
+        self._pending: deque[Reply] = deque()
+        self._lock = threading.Lock()
+        self._replies: Counter[tuple[str, int]] = Counter()
+        self._assets: Counter[tuple[str, Form]] = Counter()
+        self._missing: Counter[str] = Counter()
+        self._bytes = self._saved = 0
+
+    def add(self, reply: Reply, path: str) -> None:
+        """Count a reply, to a request for ``path``."""
+        self._pending.append(reply)
+        if len(self._pending) > _PENDING:
+            self._sum()
+        if reply.chosen is None and reply.status.startswith("404"):
+            with self._lock:
+                if path in self._missing or len(self._missing) < _NAMES:
+                    self._missing[path] += 1
+
+    def snapshot(self, memory: Held) -> Snapshot:
+        """Add up what was counted so far."""
+        self._sum()
+        with self._lock:
+            return Snapshot(
+                dict(self._replies), self._bytes, self._saved, dict(self._assets), dict(self._missing), memory
+            )
+
+    def _sum(self) -> None:
+        with self._lock:
+            # Those that are there now: others may come as fast as these go.
+            for _ in range(len(self._pending)):
+                self._count(self._pending.popleft())
+
+    def _count(self, reply: Reply) -> None:
+        status, chosen = int(reply.status[:3]), reply.chosen
+        kind = "none"
+        if chosen is not None:
+            self._assets[chosen.terms.path, chosen.terms.form] += 1
+            kind = chosen.coding
+            if kind == "identity" and chosen.terms.original != chosen.media_type:
+                kind = chosen.media_type.partition("/")[2]
+            if reply is chosen.whole:
+                self._saved += chosen.saved
+        self._replies[kind, status] += 1
+        self._bytes += _length(reply.body)
+
+
+def _length(body: bytes | Span | tuple[bytes | Span, ...]) -> int:
+    if isinstance(body, Span):
+        return body.length
+    if isinstance(body, bytes):
+        return len(body)
+    return sum(_length(piece) for piece in body)

@@ -1,0 +1,45 @@
+"""Debug mode: the sources as they are. The one place where the path of a request reaches the file system."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from assetpipe.errors import ConfigError
+from assetpipe.paths import LogicalPath
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from assetpipe.config import Config, Root
+
+
+class Sources:
+    """Finds the source of a logical path in the roots of a configuration, in the order in which they win."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+
+    def find(self, path: str, *, private: bool) -> Path | None:
+        """The file; None where there is none, or where it lies outside of its root."""
+        try:
+            logical = LogicalPath(path)
+        except ValueError:
+            return None
+        if any(segment.startswith(".") and segment != ".well-known" for segment in logical.split("/")):
+            return None
+        for root in self._roots():
+            if root.private != private or not logical.startswith(root.prefix):
+                continue
+            folder = root.folder.resolve()
+            file = (folder / logical[len(root.prefix) :]).resolve()
+            # As the build does not follow links that lead out.
+            if file.is_relative_to(folder) and file.is_file():
+                return file
+        return None
+
+    def _roots(self) -> Sequence[Root]:
+        try:
+            return self.config.folders()
+        except ConfigError:  # a package that is not installed is for the build to say
+            return ()

@@ -1,0 +1,211 @@
+"""What a Flask app's pages get: the tags by the name ``asset``, the CDN's host, the Link field, the policy."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from flask import Blueprint, Flask, Response, make_response, render_template_string, url_for
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
+from werkzeug.test import Client
+
+from assetpipe import AssetPipe
+from assetpipe.errors import ConfigError
+from tests.conftest import write
+from tests.test_extension import blog, make_app, release, tagged
+
+if TYPE_CHECKING:
+    from assetpipe.manifest import Manifest
+
+CDN = "https://cdn.example/shop"
+
+
+@pytest.fixture
+def shop(tmp_path: Path) -> Path:
+    return write(
+        tmp_path / "shop",
+        {
+            "static/css/app.css": "@import 'base.css'; body { background: url(../bg.png) }",
+            "static/css/base.css": "p { color: teal; --shadow: url(/static/bg.png) }",
+            "static/css/rooted.css": "p { background: url(/static/bg.png) }",
+            "static/js/app.js": "import './dom.js'; import('./late.js')",
+            "static/js/dom.js": "export const a = 1",
+            "static/js/late.js": "export const b = 1",
+            "static/font.woff2": b"wOF2",
+            "static/critical.css": "h1 { color: teal }",
+            "static/bg.png": b"not a picture",
+            "blog_static/blog.css": "p { color: teal }",
+        },
+    )
+
+
+def with_assets(folder: Path, *blueprints: Blueprint, **config: object) -> tuple[Flask, Manifest]:
+    app = make_app(folder)
+    app.config.update(config)
+    app.register_blueprint(AssetPipe())
+    for blueprint in blueprints:
+        app.register_blueprint(blueprint)
+    return app, release(app)
+
+
+def page(app: Flask, template: str, mount: str = "") -> str:
+    """What a view answers with this template, mounted there."""
+    app.add_url_rule("/page", "page", lambda: render_template_string(template))
+    mounted = DispatcherMiddleware(app, {mount: app}) if mount else app
+    return Client(mounted).get(f"{mount}/page").text
+
+
+def test_every_template_knows_the_tags(shop: Path) -> None:
+    app, manifest = with_assets(shop)
+    told = page(app, '{% macro m() %}{{ asset.stylesheet("css/app.css") }}{% endmacro %}{{ m() }}')
+    assert f'href="{tagged(manifest, "/static/css/app.css")}"' in told
+    assert 'integrity="sha256-' in told
+
+
+def test_the_app_s_own_jinja_environment_is_not_made_before_its_time(shop: Path) -> None:
+    app, _ = with_assets(shop)
+    app.jinja_options = {"trim_blocks": True}
+    assert app.jinja_env.trim_blocks
+    early = make_app(shop)
+    early.jinja_env.globals["own"] = 1
+    early.register_blueprint(AssetPipe())
+    assert "css/app" in page(early, '{{ asset.url("css/app.css") }}')
+
+
+def test_tags_and_url_for_name_the_same_under_a_mount_point(shop: Path) -> None:
+    app, manifest = with_assets(shop, blog(shop))
+    told = page(
+        app,
+        '{{ asset.url("js/app.js") }} {{ url_for("static", filename="js/app.js") }} '
+        '{{ asset.url("/blog/assets/blog.css") }} {{ url_for("blog.static", filename="blog.css") }}',
+        "/mount",
+    ).split()
+    assert told[0] == told[1] == "/mount" + tagged(manifest, "/static/js/app.js")
+    assert told[2] == told[3] == "/mount" + tagged(manifest, "/blog/assets/blog.css")
+
+
+def test_a_module_is_preceded_by_what_it_imports_but_not_by_what_it_may_import_later(shop: Path) -> None:
+    app, manifest = with_assets(shop)
+    told = page(app, '{{ asset.script("js/app.js", module=True) }}')
+    preloads = re.findall(r'<link rel="modulepreload" href="([^"]+)"', told)
+    assert preloads == [tagged(manifest, "/static/js/dom.js")]
+
+
+def test_with_a_cdn_every_name_of_the_release_is_there_and_nothing_else(shop: Path) -> None:
+    app, manifest = with_assets(shop, blog(shop), ASSETPIPE_CDN=f"{CDN}/")
+    app.add_url_rule("/about", "about", lambda: "about")
+    told = page(
+        app,
+        """
+        {{ url_for("static", filename="css/app.css") }}
+        {{ url_for("static", filename="css/app.css", _external=True, v="1", _anchor="x") }}
+        {{ url_for("blog.static", filename="blog.css") }}
+        {{ asset.url("css/app.css") }}
+        {{ url_for("static", filename="nothing.css") }}
+        {{ url_for("about") }}
+        """,
+    ).split()
+    css = tagged(manifest, "/static/css/app.css")
+    assert told == [
+        CDN + css,
+        f"{CDN}{css}?v=1#x",
+        CDN + tagged(manifest, "/blog/assets/blog.css"),
+        CDN + css,
+        "/static/nothing.css",
+        "/about",
+    ]
+    with app.test_request_context():
+        assert url_for("static", filename="css/app.css") == CDN + css
+    reply = app.test_client().get(tagged(manifest, "/static/js/app.js"), buffered=True)
+    assert reply.headers["Access-Control-Allow-Origin"] == "*"
+
+
+def test_without_a_cdn_other_origins_may_read_fonts_alone(shop: Path) -> None:
+    app, manifest = with_assets(shop)
+    for name, cors in (("font.woff2", "*"), ("js/app.js", None)):
+        reply = app.test_client().get(tagged(manifest, f"/static/{name}"), buffered=True)
+        assert reply.headers.get("Access-Control-Allow-Origin") == cors
+
+
+def test_references_of_style_sheets_lead_to_where_the_sheet_came_from(shop: Path) -> None:
+    """Relative ones do by themselves, so those from the root are made relative."""
+    app, manifest = with_assets(shop, ASSETPIPE_CDN=CDN)
+    sheet = app.test_client().get(tagged(manifest, "/static/css/rooted.css"), buffered=True).text
+    assert f"url(../{tagged(manifest, '/static/bg.png').rpartition('/')[2]})" in sheet
+
+
+@pytest.mark.parametrize("cdn", ["cdn.example", "//cdn.example", "ftp://cdn.example", "https://", "https://x/?y", 7])
+def test_a_cdn_that_is_no_host_is_an_error_that_says_so(shop: Path, cdn: object) -> None:
+    app = make_app(shop)
+    app.config["ASSETPIPE_CDN"] = cdn
+    with pytest.raises(ConfigError, match="ASSETPIPE_CDN"):
+        app.register_blueprint(AssetPipe())
+
+
+def test_in_debug_without_a_watch_pages_name_the_sources_here(shop: Path) -> None:
+    app, _ = with_assets(shop, ASSETPIPE_CDN=CDN)
+    app.debug = True
+    told = page(
+        app,
+        '{{ asset.script("js/app.js", module=True) }} {{ asset.inline("critical.css") }} '
+        '{{ url_for("static", filename="js/app.js") }}',
+    )
+    assert told == (
+        '<script type="module" src="/static/js/app.js"></script> <style>h1 { color: teal }</style> /static/js/app.js'
+    )
+
+
+def test_a_small_sheet_is_inlined_as_it_is_published(shop: Path) -> None:
+    app, _ = with_assets(shop)
+    assert page(app, '{{ asset.inline("critical.css", nonce="n") }}') == '<style nonce="n">h1{color:teal}</style>'
+
+
+def test_a_page_s_policy_and_link_field_name_its_assets(shop: Path) -> None:
+    assets = AssetPipe()
+    app = make_app(shop)
+    app.register_blueprint(assets)
+    manifest = release(app)
+
+    @app.get("/")
+    def home() -> Response:
+        html = render_template_string('{{ asset.stylesheet("css/app.css") }}{{ asset.inline("critical.css") }}')
+        response = assets.preload(make_response(html), "css/app.css", "font.woff2")
+        response.headers["Content-Security-Policy"] = assets.page().content_security_policy({"default-src": "'self'"})
+        return response
+
+    reply = app.test_client().get("/")
+    assert reply.headers["Link"].startswith(f'<{tagged(manifest, "/static/css/app.css")}>; rel="preload"; as="style"')
+    assert f'<{tagged(manifest, "/static/font.woff2")}>; rel="preload"; as="font"' in reply.headers["Link"]
+    policy = reply.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'self'; font-src 'self'; img-src 'self'; style-src 'self' 'sha256-")
+    # The next page begins anew.
+    assert app.test_client().get("/").headers["Content-Security-Policy"] == policy
+
+
+def test_outside_of_a_request_pages_can_be_made_too(shop: Path) -> None:
+    assets = AssetPipe()
+    app = make_app(shop)
+    app.register_blueprint(assets)
+    manifest = release(app)
+    with app.app_context():
+        assert assets.page().url("css/app.css") == tagged(manifest, "/static/css/app.css")
+        assert tagged(manifest, "/static/css/app.css") in render_template_string(
+            '{{ asset.stylesheet("css/app.css") }}'
+        )
+
+
+def test_a_server_without_early_hints_is_no_error(shop: Path) -> None:
+    assets = AssetPipe()
+    app = make_app(shop)
+    app.register_blueprint(assets)
+    release(app)
+    told: list[object] = []
+    with app.test_request_context():
+        assert not assets.early_hints("css/app.css")
+    with app.test_request_context(environ_overrides={"wsgi.early_hints": told.append}):
+        assert assets.early_hints("css/app.css")
+    ((name, value),) = told[0]  # type: ignore[misc]
+    assert name == "Link"  # type: ignore[has-type]
+    assert 'rel="preload"; as="style"' in value  # type: ignore[has-type]
