@@ -8,6 +8,7 @@ from assetpipe import __version__
 from assetpipe.cli.build import build
 from assetpipe.cli.explain import explain
 from assetpipe.cli.importmap import importmap
+from assetpipe.cli.stats import stats
 from assetpipe.cli.verify import verify
 from assetpipe.cli.watch import watch
 
@@ -23,6 +24,6 @@ def commands() -> None:
     """Build the static files of this app and its blueprints."""
 
 
-for _command in (build, watch, verify, explain, importmap):
+for _command in (build, watch, verify, explain, importmap, stats):
     main.add_command(_command)
     commands.add_command(_command)
