@@ -82,21 +82,24 @@ class Counters:
     def _sum(self) -> None:
         with self._lock:
             # Those that are there now: others may come as fast as these go.
-            for _ in range(len(self._pending)):
-                self._count(self._pending.popleft())
+            pending = [self._pending.popleft() for _ in range(len(self._pending))]
+            # Most are ready made, and so the same few objects again and again.
+            times = Counter(map(id, pending))
+            for reply in {id(reply): reply for reply in pending}.values():
+                self._count(reply, times[id(reply)])
 
-    def _count(self, reply: Reply) -> None:
+    def _count(self, reply: Reply, times: int) -> None:
         status, chosen = int(reply.status[:3]), reply.chosen
         kind = "none"
         if chosen is not None:
-            self._assets[chosen.terms.path, chosen.terms.form] += 1
+            self._assets[chosen.terms.path, chosen.terms.form] += times
             kind = chosen.coding
             if kind == "identity" and chosen.terms.original != chosen.media_type:
                 kind = chosen.media_type.partition("/")[2]
             if reply is chosen.whole:
-                self._saved += chosen.saved
-        self._replies[kind, status] += 1
-        self._bytes += _length(reply.body)
+                self._saved += times * chosen.saved
+        self._replies[kind, status] += times
+        self._bytes += times * _length(reply.body)
 
 
 def _length(body: bytes | Span | tuple[bytes | Span, ...]) -> int:

@@ -21,7 +21,7 @@ from assetpipe.serve.folders import is_static, project_config, static_folders, s
 from assetpipe.serve.generated import Generated
 from assetpipe.serve.markup import Page, View
 from assetpipe.serve.respond import answer
-from assetpipe.serve.server import Server
+from assetpipe.serve.server import Opened, Server
 from assetpipe.serve.unbuilt import Sources
 from assetpipe.serve.wsgi import AssetMiddleware, send
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from assetpipe.config import Config
     from assetpipe.serve.counters import Snapshot
-    from assetpipe.serve.resource import Representation, Resource
+    from assetpipe.serve.resource import Reply, Representation, Resource
     from assetpipe.serve.table import Table
 
 # Said by ``name_static`` to ``url_for`` around it: the name is one of the release, so a CDN has it.
@@ -153,7 +153,8 @@ class Serving:
         url = table.url(path)
         if url is not None:
             values["filename"] = url[len(prefix) :]
-            _named.set(True)
+            if self.cdn:
+                _named.set(True)
         elif self.app.debug:
             self._say(f"{path} is not in the release, so its URL stays plain. If it is new, the watch builds it now.")
 
@@ -264,27 +265,29 @@ class Serving:
             environ = {key: environ[key] for key in ("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING") if key in environ}
             environ["REQUEST_METHOD"] = "GET"
         reply = answer(found, environ)
-        body = self.server.recall(reply)
-        loaded: Any = body
+        body: bytes | Opened | None = self.server.recall(reply)
         if body is None:
             assert table is not None
 
-            def decide(newer: Table) -> Any:
+            def decide(newer: Table) -> Reply | None:
                 again = newer.private(path)
                 return answer(again, environ) if again is not None else None
 
-            reply, loaded = self.server.load(reply, table, decide)
+            reply, body = self.server.load(reply, table, decide)
         self.server.counters.add(reply, path)
-        headers, iterable = send(reply.headers, loaded, request.environ, self.handover)
-        response = Response(iterable, reply.status, headers, direct_passthrough=True)
+        headers, iterable = send(reply.headers, body, request.environ, self.handover)
+        response = self.app.response_class(iterable, reply.status, direct_passthrough=isinstance(body, Opened))
+        response.headers.clear()
+        response.headers.extend(headers)
         if reply.status.startswith("2"):
             response.headers.extend(extra)
         return response
 
     def _refuse_static(self) -> None:
-        if request.endpoint and is_static(request.endpoint):
+        endpoint = request.endpoint
+        if endpoint and is_static(endpoint):
             table = self._table()
-            if table is not None and self._prefix(request.endpoint) in table.manifest.prefixes:
+            if table is not None and self._prefix(endpoint) in table.manifest.prefixes:
                 after_this_request(_unstored)
                 abort(404)
 

@@ -25,7 +25,8 @@ class Releases:
         self.dist = dist
         self.cors = cors
         self._manifest = dist / manifest.MANIFEST
-        self._table: Table | None = None
+        # What was read last, for those who may not wait for the disk.
+        self.latest: Table | None = None
         self._stamp: tuple[int, int, int] | None = None
         self._watched = False
         self._next_check = self._next_look = 0.0
@@ -34,8 +35,8 @@ class Releases:
     def table(self) -> Table | None:
         """The table to answer from now; None where nothing was published yet."""
         if self.is_due():
-            self._check(wait=self._table is None)
-        return self._table
+            self._check(wait=self.latest is None)
+        return self.latest
 
     def is_due(self) -> bool:
         """Whether ``table`` would look at the disk: no more than twice a second."""
@@ -47,7 +48,7 @@ class Releases:
         For a URL that ``than`` does not know: another worker may have seen the release before us and named it.
         """
         self._check(wait=True)
-        return self._table if self._table is not than else None
+        return self.latest if self.latest is not than else None
 
     def watched(self) -> bool:
         """Whether ``assetpipe watch`` keeps this folder up to date with its sources."""
@@ -77,7 +78,7 @@ class Releases:
         try:
             current = manifest.load(self._manifest)
         except ManifestError as error:
-            logger.error("%s%s", error, " The release before is still served." if self._table else "")
+            logger.error("%s%s", error, " The release before is still served." if self.latest else "")
             return
         retained = []
         for release in current.retained:
@@ -85,4 +86,4 @@ class Releases:
                 retained.append(manifest.load(self.dist / manifest.RELEASES / f"{release}.json"))
             except ManifestError as error:
                 logger.warning("An older release is not served: %s", error)
-        self._table = Table(current, retained, cors=self.cors)
+        self.latest = Table(current, retained, cors=self.cors)

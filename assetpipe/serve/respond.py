@@ -94,6 +94,8 @@ def _refuse(status: str, request: Mapping[str, Any], *headers: tuple[str, str]) 
 
 def _matches(field: str, etag: str, *, weakly: bool) -> bool:
     """Whether a list of entity-tags holds ours (sections 13.1.1, 13.1.2 and 8.8.3.2); what is malformed matches not."""
+    if field == etag:
+        return True  # what browsers send
     if field.strip(" \t") == "*":
         return True
     position = _skip(field, 0)
