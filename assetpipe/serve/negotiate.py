@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 # RFC 9110 section 12.4.2: a weight has at most three decimals. Nothing else is a weight.
 _WEIGHT = re.compile(r"(?:0(?:\.[0-9]{0,3})?|1(?:\.0{0,3})?)\Z")
+# What is between commas, or semicolons, that are not in a quoted string (section 5.6.4).
+_MEMBER, _PARAMETER = (re.compile(rf'((?:="(?:[^"\\]|\\.)*+"|[^{mark}])*+)(?:{mark}|\Z)', re.DOTALL) for mark in ",;")
 # Ranked below anything that a client names with a weight above 0: what it neither names nor forbids.
 _UNNAMED = 0.0001
 # A longer field than any browser sends is read all the same, but not remembered.
@@ -58,8 +60,6 @@ def coding_weight(coding: str, accept_encoding: str | None) -> float:
         return 1.0 if coding == "identity" else 0.0
     weights = parse(accept_encoding)
     weight = weights.get(coding)
-    if weight is None and coding == "gzip":
-        weight = weights.get("x-gzip")  # section 8.4.1.3: its old name
     if weight is None:
         weight = weights.get("*")
     if weight is None:
@@ -98,18 +98,26 @@ def parse(field: str) -> Mapping[str, float]:
 
 def _parse(field: str) -> Mapping[str, float]:
     weights: dict[str, float] = {}
-    for member in field.split(","):
-        name, *parameters = (part.strip(" \t") for part in member.split(";"))
-        weight: float | None = 1.0
-        for parameter in parameters:
-            key, _, value = parameter.partition("=")
-            if key.rstrip(" \t").lower() == "q":
-                weight = float(value) if key in ("q", "Q") and _WEIGHT.match(value) else None
+    for member in _split(_MEMBER, field):
+        name: list[str] = []
+        weight = 1.0
+        for part in _split(_PARAMETER, member):
+            key, _, value = part.partition("=")
+            if name and key.rstrip(" \t").lower() == "q":
+                # A malformed one leaves the member out.
+                weight = float(value) if key in ("q", "Q") and _WEIGHT.match(value) else -1.0
                 break
-            name = f"{name};{parameter}"
-        if name and weight is not None:
-            weights.setdefault(name.lower(), weight)
+            if part or not name:
+                name.append(part.lower())
+        if name[0] and weight >= 0:
+            # Section 8.4.1.3: the old name is the same coding.
+            told = ";".join(name)
+            weights.setdefault("gzip" if told == "x-gzip" else told, weight)
     return weights
+
+
+def _split(pattern: re.Pattern[str], text: str) -> list[str]:
+    return [part.strip(" \t") for part in pattern.findall(text)]
 
 
 _remembered = lru_cache(maxsize=1024)(_parse)

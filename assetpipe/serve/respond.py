@@ -155,7 +155,7 @@ def _ranges(field: str, size: int) -> list[tuple[int, int]] | None:
     None where the field is to be ignored: malformed, another unit, or too much of it (section 14.2).
     """
     unit, equals, listed = field.partition("=")
-    if not equals or unit.strip(" \t").lower() != "bytes" or len(field) > _RANGES_LENGTH:
+    if not equals or unit.lstrip(" \t").lower() != "bytes" or len(field) > _RANGES_LENGTH:
         return None
     members = [member for part in listed.split(",") if (member := part.strip(" \t"))]
     if not 0 < len(members) <= _RANGES:
