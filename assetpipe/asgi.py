@@ -38,6 +38,8 @@ _NAMES = {field.lower().replace("_", "-").encode(): f"HTTP_{field}" for field in
 _PATHSEND = "http.response.pathsend"
 # Where our URLs begin, said in the scope to the application inside.
 _MOUNT = "assetpipe.root_path"
+# The pages of the request, by their assets: those who ask again in the same request get the same page.
+_PAGES = "assetpipe.pages"
 
 
 class Assets(Server):
@@ -58,7 +60,13 @@ class Assets(Server):
         return self.page({"root_path": root_path}).url(name)
 
     def page(self, scope: Scope) -> Page:
-        """The tags of one page. Raises ManifestError where nothing was published yet."""
+        """The tags of the page of a request: the same again for the same request.
+
+        Raises ManifestError where nothing was published yet.
+        """
+        pages: dict[int, Page] = scope.get(_PAGES, {})
+        if id(self) in pages:
+            return pages[id(self)]
         table = self.releases.table()
         if table is None:
             raise ManifestError(
@@ -66,7 +74,7 @@ class Assets(Server):
             )
         # Starlette's Mount adds to root_path, and keeps in app_root_path what it was outside.
         mount: str = scope.get(_MOUNT, scope.get("app_root_path", scope.get("root_path", "")))
-        return self.tags(table, mount, self.prefix)
+        return pages.setdefault(id(self), self.tags(table, mount, self.prefix))
 
     async def decide(self, table: Table, path: str, request: dict[str, str]) -> Reply | None:
         """Say what ``reply`` says: in a thread where that may take another look at the disk."""
@@ -94,6 +102,8 @@ class AssetMiddleware:
             if "app_root_path" in scope:
                 # A Mount is around us, and what it tells of is outside of it.
                 scope = {**scope, _MOUNT: scope["root_path"]}
+            if _PAGES not in scope:
+                scope = {**scope, _PAGES: {}}
             return await self.app(scope, receive, send)
         body = self.assets.recall(reply)
         if body is not None:

@@ -412,6 +412,8 @@ def test_in_debug_with_a_watch_a_name_that_is_not_built_yet_is_warned_of(
 
 
 CONFIGURED = """
+[tool.assetpipe]
+ignore = ["drafts/"]
 [tool.assetpipe.roots]
 "/static/" = ["extra", "static"]
 "/media/" = "uploads"
@@ -432,6 +434,7 @@ def test_in_debug_without_a_watch_folders_that_the_configuration_names_are_serve
             "uploads/a.webmanifest": "{}",
             "secret/x.txt": "secret",
             "uploads/.env": "outside of what is published",
+            "uploads/drafts/x.txt": "ignored",
         },
     )
     (shop / "uploads/link.txt").symlink_to(shop / "secret/x.txt")
@@ -451,6 +454,7 @@ def test_in_debug_without_a_watch_folders_that_the_configuration_names_are_serve
         "/media/link.txt",
         "/media/../secret/x.txt",
         "/media/.env",
+        "/media/drafts/x.txt",
         "/media/%2e%2e/secret/x.txt",
         "/media/",
     ):

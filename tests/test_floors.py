@@ -131,7 +131,7 @@ def test_a_process_that_serves_an_asset_has_loaded_nothing_that_builds(project: 
     for heavy in ("PIL", "brotli", "_brotli", "watchdog", "pathspec", "compression", "backports"):
         assert heavy not in loaded
     floors = {name.split(".")[1] for name in loaded if name.startswith("assetpipe.")}
-    assert floors <= {"serve", "config", "manifest", "errors", "locks", "media", "paths"}
+    assert floors <= {"serve", "config", "manifest", "patterns", "errors", "locks", "media", "paths"}
 
 
 def test_a_build_with_nothing_to_do_loads_no_flask_and_no_image_library(project: Project) -> None:

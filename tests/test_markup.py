@@ -280,6 +280,17 @@ def test_a_picture_without_a_text_for_those_who_do_not_see_it_is_an_error() -> N
         page().picture("photo.jpg")  # type: ignore[call-arg]
 
 
+def test_what_is_no_image_is_no_picture() -> None:
+    with pytest.raises(TagError, match="no picture"):
+        page().picture("app.css", alt="")
+
+
+@pytest.mark.parametrize("policy", ["default-src 'self'", {"script_src": "'self'"}, {"script-src;": "'self'"}])
+def test_a_policy_that_is_none_is_an_error(policy: Any) -> None:
+    with pytest.raises(TagError, match="policy"):
+        page().content_security_policy(policy)
+
+
 def test_unbuilt_sources_have_plain_urls_below_the_mount_point_and_no_digests() -> None:
     assert elements(unbuilt().script("app.js", module=True)) == [
         ("script", {"type": "module", "src": "/mount/static/app.js"})

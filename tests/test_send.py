@@ -185,7 +185,8 @@ def test_in_debug_without_a_watch_the_file_is_the_source_as_it_is_now(app: Flask
     (shop / "reports/draft.txt").write_bytes(b"draft")
     (shop / "reports/link.txt").symlink_to(shop / "outside.txt")
     reply = get(app, f"{REPORT_URL}&save=1")
-    assert (reply.data, reply.headers["Cache-Control"]) == (b"new", "no-cache")
+    assert (reply.data, reply.headers["Cache-Control"]) == (b"new", "private, no-cache")
+    assert reply.headers["Content-Type"] == "text/plain; charset=utf-8"
     assert reply.headers["Content-Disposition"] == 'attachment; filename="2026.txt"'
     assert get(app, "/file/reports/draft.txt?user=me").data == b"draft"
     assert get(app, "/file/reports/link.txt?user=me").status_code == 404
@@ -234,3 +235,29 @@ def test_private_replies_are_counted_as_such(app: Flask) -> None:
         told = assets.snapshot()
     assert told.assets == {("/reports/2026.txt", "private"): 1, ("pots.csv", "generated"): 1}
     assert told.replies == {("br", 200): 1, ("identity", 200): 1}
+
+
+def test_bytes_that_were_sent_are_not_kept_to_be_counted(app: Flask) -> None:
+    counters = app.extensions["assetpipe"].server.counters
+    for _ in range(3):
+        get(app, ROWS_URL)
+    assert len(counters._pending) == 0
+
+
+def test_of_names_that_an_application_makes_up_only_so_many_are_told_apart(app: Flask) -> None:
+    assets = next(b for b in app.blueprints.values() if isinstance(b, AssetPipe))
+    app.add_url_rule("/made/<int:n>", "made", lambda n: assets.send_bytes(b"x", f"order-{n}.txt"))
+    client = app.test_client()
+    for n in range(1010):
+        client.get(f"/made/{n}")
+    told = assets.snapshot(app)
+    assert len(told.assets) == 1001
+    assert told.assets["", "generated"] == 10
+    assert told.assets["order-7.txt", "generated"] == 1
+
+
+def test_an_app_s_own_tests_need_no_build(shop: Path) -> None:
+    app, _ = shop_app(shop)
+    app.testing = True
+    assert get(app, REPORT_URL).data == REPORT
+    assert get(app, "/file/reports/nothing.txt?user=me").status_code == 404

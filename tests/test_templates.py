@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from flask import Blueprint, Flask, Response, make_response, render_template_string, url_for
+from flask import Blueprint, Flask, Response, g, make_response, render_template_string, url_for
 from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
@@ -136,7 +136,20 @@ def test_references_of_style_sheets_lead_to_where_the_sheet_came_from(shop: Path
     assert f"url(../{tagged(manifest, '/static/bg.png').rpartition('/')[2]})" in sheet
 
 
-@pytest.mark.parametrize("cdn", ["cdn.example", "//cdn.example", "ftp://cdn.example", "https://", "https://x/?y", 7])
+@pytest.mark.parametrize(
+    "cdn",
+    [
+        "cdn.example",
+        "//cdn.example",
+        "ftp://c",
+        "https://",
+        "https://x/?y",
+        "https://x ; y",
+        "https://*.x",
+        "https://u@x",
+        7,
+    ],
+)
 def test_a_cdn_that_is_no_host_is_an_error_that_says_so(shop: Path, cdn: object) -> None:
     app = make_app(shop)
     app.config["ASSETPIPE_CDN"] = cdn
@@ -182,6 +195,56 @@ def test_a_page_s_policy_and_link_field_name_its_assets(shop: Path) -> None:
     assert policy.startswith("default-src 'self'; font-src 'self'; img-src 'self'; style-src 'self' 'sha256-")
     # The next page begins anew.
     assert app.test_client().get("/").headers["Content-Security-Policy"] == policy
+
+
+@pytest.mark.parametrize(("debug", "told"), [(False, "is not in the release"), (True, "there is no such file")])
+def test_a_tag_for_nothing_is_warned_of_once_wherever_the_app_runs(
+    shop: Path, caplog: pytest.LogCaptureFixture, debug: bool, told: str
+) -> None:
+    app, _ = with_assets(shop)
+    app.debug = debug
+    app.add_url_rule("/page", "page", lambda: render_template_string('{{ asset.stylesheet("css/ap.css") }}'))
+    for _ in range(3):
+        assert 'href="/static/css/ap.css"' in app.test_client().get("/page").text
+    warned = [record.getMessage() for record in caplog.records]
+    assert len(warned) == 1
+    assert "/static/css/ap.css" in warned[0]
+    assert told in warned[0]
+
+
+def test_what_before_request_makes_is_there_for_after_request_whoever_answers(shop: Path) -> None:
+    write(
+        shop,
+        {"pyproject.toml": '[tool.assetpipe.roots]\n"/static/" = "static"\n"/more/" = "more"\n', "more/a.txt": "a"},
+    )
+    app, _ = with_assets(shop)
+
+    @app.before_request
+    def before() -> None:
+        g.nonce = "made"
+
+    @app.after_request
+    def after(response: Response) -> Response:
+        response.headers["X-Nonce"] = g.nonce
+        return response
+
+    app.debug = True
+    for path in ("/more/a.txt", "/static/css/app.css"):
+        reply = app.test_client().get(path, buffered=True)
+        assert (reply.status_code, reply.headers["X-Nonce"]) == (200, "made")
+
+
+def test_in_debug_a_folder_that_the_configuration_leaves_out_is_told_of(
+    shop: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    write(shop, {"pyproject.toml": '[tool.assetpipe.roots]\n"/static/" = "static"\n'})
+    app = make_app(shop, AssetPipe(), blog(shop))
+    app.debug = True
+    with app.test_request_context():
+        url_for("blog.static", filename="blog.css")
+    (warned,) = [record.getMessage() for record in caplog.records]
+    assert "/blog/assets/blog.css" in warned
+    assert "no release will have it" in warned
 
 
 def test_outside_of_a_request_pages_can_be_made_too(shop: Path) -> None:

@@ -58,7 +58,7 @@ def stats(
 
 
 def _print(told: Stats, *, everything: bool) -> None:
-    click.echo(f"{told.requests:,} requests for assets, {report.size(told.bytes)}")
+    click.echo(f"{told.requests:,} request{'' if told.requests == 1 else 's'} for assets, {report.size(told.bytes)}")
     width = max((len(f"{count:,}") for count in told.statuses.values()), default=0)
     for status, count in told.statuses.items():
         click.echo(f"  {status}  {count:>{width},}")

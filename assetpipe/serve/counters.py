@@ -59,10 +59,15 @@ class Counters:
         self._replies: Counter[tuple[str, int]] = Counter()
         self._assets: Counter[tuple[str, Form]] = Counter()
         self._missing: Counter[str] = Counter()
-        self._bytes = self._saved = 0
+        self._bytes = self._saved = self._generated = 0
 
     def add(self, reply: Reply, path: str) -> None:
         """Count a reply, to a request for ``path``."""
+        if reply.chosen is not None and reply.chosen.data is not None:
+            # It holds its own bytes, which must not wait here.
+            with self._lock:
+                self._count(reply, 1)
+            return
         self._pending.append(reply)
         if len(self._pending) > _PENDING:
             self._sum()
@@ -92,7 +97,14 @@ class Counters:
         status, chosen = int(reply.status[:3]), reply.chosen
         kind = "none"
         if chosen is not None:
-            self._assets[chosen.terms.path, chosen.terms.form] += times
+            name = (chosen.terms.path, chosen.terms.form)
+            if chosen.terms.form == "generated" and name not in self._assets:
+                # Applications make these names of dates, users and numbers.
+                if self._generated < _NAMES:
+                    self._generated += 1
+                else:
+                    name = ("", "generated")
+            self._assets[name] += times
             kind = chosen.coding
             if kind == "identity" and chosen.terms.original != chosen.media_type:
                 kind = chosen.media_type.partition("/")[2]

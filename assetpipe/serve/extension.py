@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 from unicodedata import normalize
@@ -26,8 +28,9 @@ from assetpipe.serve.unbuilt import Sources
 from assetpipe.serve.wsgi import AssetMiddleware, send
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable, Sequence
+
+    from flask.typing import ResponseReturnValue
 
     from assetpipe.config import Config
     from assetpipe.serve.counters import Snapshot
@@ -36,6 +39,12 @@ if TYPE_CHECKING:
 
 # Said by ``name_static`` to ``url_for`` around it: the name is one of the release, so a CDN has it.
 _named: ContextVar[bool] = ContextVar("assetpipe_named", default=False)
+
+# RFC 3986: http or https, a host (a name, or an address in brackets), a port, a path. No user, query or fragment.
+_HOST_URL = re.compile(
+    r"https?://(?:[\w.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[\w.~!$&'()*+,;=:@%/-]*)?\Z", re.ASCII
+)
+_SAID = 1000  # warnings that are remembered; an application may make names of what clients send
 
 
 class AssetPipe(Blueprint):
@@ -65,17 +74,20 @@ class AssetPipe(Blueprint):
             app.wsgi_app, serving.server, serving.is_active, serving.handover
         )
         app.url_default_functions.setdefault(None, []).append(serving.name_static)
-        app.before_request_funcs.setdefault(None, []).append(serving.guard_static)
+        app.dispatch_request = serving.guarded(app.dispatch_request)  # type: ignore[method-assign]
         if serving.cdn:
             app.url_for = serving.on_cdn(app.url_for)  # type: ignore[method-assign]
         serving.add_to_templates()
 
-    def send(self, path: str, *, as_attachment: bool = False, download_name: str | None = None) -> Response:
+    def send(
+        self, path: str | os.PathLike[str], *, as_attachment: bool = False, download_name: str | None = None
+    ) -> Response:
         """Answer the current request with a file of a private root, after your own check.
 
         ``path`` is the file's path below the site's root, as in ``"reports/2026.pdf"``; where there is none, 404.
         Negotiated, in ranges and with an ETag as every asset; ``Cache-Control: private, no-cache``.
         """
+        path = os.fspath(path)
         return _serving().send(path, _disposition(path, download_name, as_attachment=as_attachment))
 
     def send_bytes(
@@ -208,10 +220,19 @@ class Serving:
                     raise TagError(f"there is no file {path}")
                 return file.read_bytes()
 
-            return Page(View(None, quote(mount), "'self'", prefix, read_source, self._config.imports))
-        return self.server.tags(table, mount, prefix)
+            return Page(View(None, quote(mount), "'self'", prefix, read_source, self._config.imports, self._look_for))
+        return self.server.tags(table, mount, prefix, partial(self._miss, table))
 
     # Answering
+
+    def guarded(self, dispatch: Callable[..., ResponseReturnValue]) -> Callable[..., ResponseReturnValue]:
+        """Guard what Flask dispatches: after every ``before_request``, which ``after_request`` may rely on."""
+
+        def dispatch_request(*args: Any) -> ResponseReturnValue:
+            response = self.guard_static()
+            return dispatch(*args) if response is None else response
+
+        return dispatch_request
 
     def guard_static(self) -> Response | None:
         """Answer what got past the table: in production no request path reaches the disk, so 404.
@@ -230,19 +251,21 @@ class Serving:
                 after_this_request(_revalidated)
             return None
         self._say_what_needs_a_watch()
-        return _revalidated(send_source(file, mimetype=media.media_type(file.name), conditional=True, max_age=None))
+        return _revalidated(send_source(file, mimetype=_essence(file.name), conditional=True, max_age=None))
 
     def send(self, path: str, extra: Sequence[tuple[str, str]]) -> Response:
         """Answer with a private file."""
         logical = normalize("NFC", f"/{path.lstrip('/')}")
-        if not self.is_active():
+        if not self.is_active() or (self.app.testing and self._table() is None):
             file = Sources(self._config).find(logical, private=True)
             if file is None:
                 abort(404)
-            response = send_source(file, mimetype=media.media_type(file.name), conditional=True, max_age=None)
+            response = send_source(file, mimetype=_essence(file.name), conditional=True, max_age=None)
             del response.headers["Content-Disposition"]
             response.headers.extend(extra)
-            return _revalidated(response)
+            response.headers["Cache-Control"] = "private, no-cache"
+            response.headers["X-Content-Type-Options"] = "nosniff"
+            return response
         table = self._table()
         found = table.private(logical) if table is not None else None
         if table is not None and found is None:
@@ -301,13 +324,28 @@ class Serving:
             )
         return table
 
+    def _miss(self, table: Table, path: str) -> None:
+        """Say, once, that a tag names what the release does not hold: production is where nobody looks for it."""
+        if path in self._said or len(self._said) >= _SAID:
+            return
+        if table.private(path) is not None:
+            self._say(f"a tag names {path}, which is private: no URL leads there.", path)
+        else:
+            self._say(f"a tag names {path}, which is not in the release, so its URL stays plain.", path)
+
     # What is said in debug mode, once each
 
     def _look_for(self, path: str) -> None:
         if path in self._said or not self.app.debug:
             return
         config = app_config(self.app)
-        if Sources(config).find(path, private=False) is None:
+        if Sources(config).find(path, private=False) is not None:
+            pass
+        elif Sources(config.with_roots(static_folders(self.app))).find(path, private=False) is not None:
+            self._say(
+                f"{path}: the configuration's roots lack the folder of this file, so no release will have it.", path
+            )
+        else:
             made = " (a command may make it: that needs `flask assets watch`)" if config.command else ""
             self._say(f"{path}: there is no such file in any folder of that prefix{made}.", path)
         self._say_what_needs_a_watch()
@@ -345,6 +383,11 @@ def app_config(app: Flask) -> Config:
     return config if config.has_public_roots else config.with_roots(static_folders(app))
 
 
+def _essence(name: str) -> str:
+    """The media type for Flask, which adds the charset itself."""
+    return media.media_type(name).partition(";")[0]
+
+
 def _unstored(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-store"
     return response
@@ -378,10 +421,9 @@ def _disposition(path: str, name: str | None, *, as_attachment: bool) -> list[tu
 def _cdn(value: object) -> str:
     if not value:
         return ""
-    parts = urlsplit(value) if isinstance(value, str) else None
-    if parts is None or parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+    if not isinstance(value, str) or not _HOST_URL.match(value):
         raise ConfigError(f'ASSETPIPE_CDN: {value!r} must be the URL of a host, such as "https://cdn.example.com".')
-    return parts.geturl().rstrip("/")
+    return value.rstrip("/")
 
 
 def _memory(value: object) -> int:

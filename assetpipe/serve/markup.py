@@ -9,6 +9,7 @@ import base64
 import hashlib
 import json
 import re
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import normalize
 
@@ -20,7 +21,7 @@ from assetpipe.manifest import import_map
 from assetpipe.paths import Digest, LogicalPath, rooted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from assetpipe.manifest import Asset, Manifest
 
@@ -41,6 +42,7 @@ _DIRECTIVES = {
     "fetch": "connect-src",
     "manifest": "manifest-src",
 }
+_DIRECTIVE = re.compile(r"[a-z]+(?:-[a-z]+)*\Z")
 # Ends the element that the text is in, or begins what changes how it ends (HTML section 13.2.5.4).
 _ENDS = {"style": re.compile(r"</style", re.I), "script": re.compile(r"</script|<!--", re.I)}
 
@@ -51,7 +53,7 @@ class View(NamedTuple):
     ``manifest`` is None where the sources are served as they are. ``base`` is what comes before each URL path: the
     mount point, or the host of a CDN, which ``source`` then names for a content security policy. Names that do not
     begin with a slash are below ``prefix``. ``read`` gives the bytes of the asset at a logical path; ``imports`` are
-    the bare specifiers where there is no manifest.
+    the bare specifiers where there is no manifest. ``missing`` is told of paths that no asset has.
     """
 
     manifest: Manifest | None
@@ -60,6 +62,7 @@ class View(NamedTuple):
     prefix: str
     read: Callable[[str], bytes]
     imports: Mapping[str, str] = {}
+    missing: Callable[[str], None] = lambda _: None
 
 
 class Page:
@@ -75,6 +78,8 @@ class Page:
         """The URL of an asset; that of the source itself where nothing is built."""
         path = self._path(name)
         asset = self._asset(path)
+        if asset is None and path not in self._used:
+            self._view.missing(path)
         self._used[path] = None
         return self._view.base + rooted(LogicalPath(asset.url if asset else path))
 
@@ -142,6 +147,8 @@ class Page:
     def picture(self, name: str, *, alt: str, sizes: str = "100vw", **attributes: Attribute) -> Markup:
         """Write ``<picture>`` with a source for each format that was made of an image, and its size in pixels."""
         path = self._path(name)
+        if _destination(path) != "image":
+            raise TagError(f"{path} is no picture, but {media.media_type(path.rpartition('/')[2])}.")
         asset = self._asset(path)
         own: dict[str, Attribute] = {"src": self.url(name), "alt": alt}
         if asset is not None and asset.width and asset.height:
@@ -177,6 +184,8 @@ class Page:
         ``default-src``, which would no longer count for it. ``nonce`` is allowed for scripts and styles.
         Raises TagError for what would end a directive.
         """
+        if not isinstance(policy or {}, Mapping) or not all(map(_DIRECTIVE.match, policy or {})):
+            raise TagError(f"not a content security policy: {policy!r}. Name directives and their sources in a dict.")
         told = {
             directive: dict.fromkeys(sources.split() if isinstance(sources, str) else sources)
             for directive, sources in (policy or {}).items()

@@ -118,11 +118,11 @@ class Server:
             logger.error("%s: run `assetpipe verify`, then build again.", error)
             return _GONE, b""
 
-    def tags(self, table: Table, mount: str, prefix: str) -> Page:
+    def tags(self, table: Table, mount: str, prefix: str, missing: Callable[[str], None] = lambda _: None) -> Page:
         """The tags of one page of an application that is mounted at ``mount``; names are below ``prefix``."""
         source = "{0.scheme}://{0.netloc}".format(urlsplit(self.cdn)) if self.cdn else "'self'"
         base = self.cdn + quote(mount.rstrip("/"))
-        return Page(View(table.manifest, base, source, prefix, partial(self._bytes_of, table)))
+        return Page(View(table.manifest, base, source, prefix, partial(self._bytes_of, table), missing=missing))
 
     def _bytes_of(self, table: Table, path: str) -> bytes:
         """The bytes of the original at a logical path, for a page that holds them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from assetpipe import patterns
 from assetpipe.errors import ConfigError
 from assetpipe.paths import LogicalPath
 
@@ -34,9 +35,13 @@ class Sources:
             folder = root.folder.resolve()
             file = (folder / logical[len(root.prefix) :]).resolve()
             # As the build does not follow links that lead out.
-            if file.is_relative_to(folder) and file.is_file():
+            if file.is_relative_to(folder) and file.is_file() and not self._is_ignored(logical[len(root.prefix) :]):
                 return file
         return None
+
+    def _is_ignored(self, relative: str) -> bool:
+        ignore = patterns.compiled("ignore", self.config.ignore)
+        return ignore is not None and ignore.match_file(relative)
 
     def _roots(self) -> Sequence[Root]:
         try:
