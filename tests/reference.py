@@ -152,10 +152,12 @@ def resolve(current: Manifest, retained: Sequence[Manifest], path: str) -> Named
     if asset is not None and asset.url == path and not asset.immutable:
         return Named(forms_of(asset), "no-cache")
     # Tagged URLs, those that another bundler tagged, and renditions: of the newest release that has them.
-    for release in (current, *retained):
+    releases = (current, *retained)
+    for place, release in enumerate(releases):
         for logical, other in release.assets.items():
-            if logical in current.private:
-                continue  # what is private now is so for older releases, too
+            # What became private is so for older releases, too, until it is public again.
+            if logical not in current.assets and any(logical in newer.private for newer in releases[: place + 1]):
+                continue
             if other.url == path and (other.url != logical or other.immutable):
                 return Named(forms_of(other), FOREVER)
             for rendition in other.renditions:

@@ -927,6 +927,22 @@ def test_a_cdn_is_named_in_pages_and_may_be_read_from_everywhere(published: Proj
     assert dict(told.headers)["access-control-allow-origin"] == "*"
 
 
+def test_who_asks_again_in_a_request_gets_the_page_that_knows_what_was_named(published: Project) -> None:
+    """So that a middleware of the application's can spell the policy for what its template has named."""
+    assets = Assets(published.dist)
+
+    async def app(scope: Scope, _: Receive, send: Send) -> None:
+        page = assets.page(scope)
+        before = page.content_security_policy()
+        page.stylesheet("css/app.css")
+        after = assets.page(dict(scope)).content_security_policy()
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": f"{before}|{after}".encode()})
+
+    for _ in range(2):
+        assert ask(AssetMiddleware(app, assets), "/").body == b"|style-src 'self'"
+
+
 def test_without_a_release_it_is_said_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(ManifestError, match="Run `assetpipe build` first"):
         Assets(tmp_path / "dist").url("css/app.css")

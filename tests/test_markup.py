@@ -25,6 +25,7 @@ TEXTS = {
     "/static/app.js": b"import './a.js'",
     "/static/a.js": b"import './b.js'",
     "/static/b.js": b"import './a.js'",
+    "/static/mixed.js": b"import d from './data.json' with {type: 'json'}",
     "/static/lone.js": b"go(1 < 2)",
     "/static/plain.js": b"sw()",
     "/static/kept-1234abcd.js": b"kept()",
@@ -44,6 +45,7 @@ IMPORTS = {
     "/static/app.js": ("/static/a.js",),
     "/static/a.js": ("/static/b.js",),
     "/static/b.js": ("/static/a.js",),
+    "/static/mixed.js": ("/static/data.json",),
 }
 REFS = {**IMPORTS, "/static/deep.css": ("/static/font.woff2", "/static/photo.jpg")}
 
@@ -375,3 +377,7 @@ def test_a_nonce_that_is_none_is_an_error(nonce: str) -> None:
 def test_a_source_that_would_end_its_directive_is_an_error(sources: str) -> None:
     with pytest.raises(TagError, match="policy"):
         page().content_security_policy({"img-src": [sources]})
+
+
+def test_what_a_module_imports_that_is_no_module_is_not_preloaded_as_one() -> None:
+    assert [e.get("href") for _, e in elements(page().modulepreload("mixed.js"))] == [url("/static/mixed.js")]

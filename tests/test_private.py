@@ -14,6 +14,7 @@ from assetpipe.config import Command, Folders, Images, Keep, load
 from assetpipe.errors import ConfigError, PublishError, Severity
 from assetpipe.manifest import Manifest, import_map
 from assetpipe.paths import Digest, LogicalPath
+from assetpipe.serve.releases import Releases
 from assetpipe.sources import find
 from assetpipe.transforms import encodings
 from assetpipe.verify import verify
@@ -375,3 +376,18 @@ def test_manifests_without_them_are_as_before(project: Project) -> None:
     assert "private" not in json.loads((project.dist / "manifest.json").read_bytes())
     assert isinstance(publish.current(project.dist), Manifest)
     assert not (project.dist / "private").exists()
+
+
+def test_what_became_private_stays_so_for_older_releases_when_it_is_gone(project: Project) -> None:
+    """A name that was hidden must not come back because its file was deleted."""
+    write(project.folder / "var/reports", {"2026.csv": TEXT})
+    project.write({"app.css": "a{}"})
+    project.configure(roots={"/static/": "static", "/reports/": "var/reports"})
+    url = project.publish().manifest.assets["/reports/2026.csv"].url
+    project.configure(roots={"/static/": "static", **PRIVATE})
+    project.publish()
+    (project.folder / "var/reports/2026.csv").unlink()
+    assert len(project.publish().manifest.retained) == 2
+    table = Releases(project.dist).table()
+    assert table is not None
+    assert table.lookup(url) is None

@@ -13,6 +13,7 @@ from werkzeug.test import Client
 
 from assetpipe import AssetPipe
 from assetpipe.errors import ConfigError
+from assetpipe.serve.markup import Page
 from tests.conftest import write
 from tests.test_extension import blog, make_app, release, tagged
 
@@ -272,3 +273,42 @@ def test_a_server_without_early_hints_is_no_error(shop: Path) -> None:
     ((name, value),) = told[0]  # type: ignore[misc]
     assert name == "Link"  # type: ignore[has-type]
     assert 'rel="preload"; as="style"' in value  # type: ignore[has-type]
+
+
+def test_templates_name_the_cdn_also_where_their_environment_was_made_early(shop: Path) -> None:
+    app = make_app(shop)
+    app.config["ASSETPIPE_CDN"] = CDN
+    app.add_template_filter(str.upper, "up")
+    app.register_blueprint(AssetPipe())
+    manifest = release(app)
+    told = page(app, '{{ url_for("static", filename="css/app.css") }}')
+    assert told == CDN + tagged(manifest, "/static/css/app.css")
+
+
+def test_two_requests_within_one_app_context_have_pages_of_their_own(shop: Path) -> None:
+    app, _ = with_assets(shop)
+    app.add_url_rule("/one", "one", lambda: render_template_string('{{ asset.stylesheet("css/app.css") }}'))
+    app.add_url_rule("/two", "two", lambda: render_template_string("{{ asset.content_security_policy() }}"))
+    with app.app_context():
+        client = app.test_client()
+        first, second, policy = (client.get(path).text for path in ("/one", "/one", "/two"))
+    assert first == second
+    assert not policy
+
+
+def test_outside_of_requests_the_tags_name_the_application_root_as_url_for_does(shop: Path) -> None:
+    app, _ = with_assets(shop, SERVER_NAME="shop.example", APPLICATION_ROOT="/app")
+    with app.app_context():
+        assert url_for("static", filename="css/app.css", _external=False) == current_page(app).url("css/app.css")
+
+
+def test_a_fault_in_the_configuration_file_is_in_no_page_s_way(shop: Path) -> None:
+    app, _ = with_assets(shop)
+    app.debug = True
+    write(shop, {"pyproject.toml": "[tool.assetpipe"})
+    told = page(app, '{{ url_for("static", filename="css/app.css") }} {{ asset.url("css/app.css") }}')
+    assert told == "/static/css/app.css /static/css/app.css"
+
+
+def current_page(app: Flask) -> Page:
+    return next(blueprint for blueprint in app.blueprints.values() if isinstance(blueprint, AssetPipe)).page()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import gzip
 import http.client
 import json
@@ -23,6 +24,7 @@ import werkzeug.serving
 
 from assetpipe import locks
 from assetpipe.publish import current
+from assetpipe.serve.releases import Releases
 from assetpipe.serve.server import Server
 from assetpipe.serve.wsgi import AssetMiddleware
 
@@ -681,3 +683,35 @@ def test_a_lock_is_seen_while_it_is_held_and_no_longer(tmp_path: Path) -> None:
             assert not another
         assert locks.is_held(file)
     assert not locks.is_held(file)
+
+
+def test_a_release_that_could_not_be_opened_is_read_at_the_next_look(
+    published: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    releases = Releases(published.dist)
+    first = releases.table()
+    assert first is not None
+    published.write({"css/app.css": b"body{color:red}"})
+    published.publish()
+
+    def exhausted(_: Path) -> bytes:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "read_bytes", exhausted)
+        assert releases.newer(first) is None
+    assert releases.newer(first) is not None
+
+
+@pytest.mark.skipif(not OPEN_FILES.is_dir(), reason="needs /proc")
+def test_a_server_that_takes_no_headers_leaves_no_file_open(published: Project) -> None:
+    app = AssetMiddleware(application, Server(published.dist, memory=0), lambda: True)
+
+    def broken(*_: object) -> Callable[[bytes], object]:
+        raise RuntimeError("the connection went")
+
+    before = len(list(OPEN_FILES.iterdir()))
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": asset(published, "big.bin").url}
+    with pytest.raises(RuntimeError, match="went") as error:
+        app(environ, broken)
+    assert len(list(OPEN_FILES.iterdir())) == before, error

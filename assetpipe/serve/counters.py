@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from assetpipe.serve.resource import Form, Reply
 
 _PENDING = 4096  # replies that may wait to be added up
-_NAMES = 1000  # paths that are remembered of those that nothing is at: clients choose them
+_NAMES = 1000  # paths that nothing is at, and names of generated content, that are remembered: clients may choose them
+_NAME = 500  # characters of such a name
 
 
 class Snapshot(Struct, frozen=True):
@@ -25,7 +26,7 @@ class Snapshot(Struct, frozen=True):
     ``none`` where no asset was) and status. ``bytes`` are those of bodies, as promised; ``saved`` those that codings
     and renditions made of whole bodies less than the original. ``assets`` are requests by logical path and form:
     ``tagged``, ``plain``, ``stale`` (a URL of an older release), ``private`` or ``generated``. ``missing`` are the
-    paths answered 404, the first thousand of them by name.
+    paths answered 404. Of these and of generated content the first thousand names are told, long ones cut.
     """
 
     replies: dict[tuple[str, int], int]
@@ -58,31 +59,26 @@ class Counters:
         self._lock = threading.Lock()
         self._replies: Counter[tuple[str, int]] = Counter()
         self._assets: Counter[tuple[str, Form]] = Counter()
+        self._generated: Counter[str] = Counter()
         self._missing: Counter[str] = Counter()
-        self._bytes = self._saved = self._generated = 0
+        self._bytes = self._saved = 0
 
     def add(self, reply: Reply, path: str) -> None:
         """Count a reply, to a request for ``path``."""
-        if reply.chosen is not None and reply.chosen.data is not None:
-            # It holds its own bytes, which must not wait here.
-            with self._lock:
-                self._count(reply, 1)
-            return
         self._pending.append(reply)
         if len(self._pending) > _PENDING:
             self._sum()
         if reply.chosen is None and reply.status.startswith("404"):
             with self._lock:
-                if path in self._missing or len(self._missing) < _NAMES:
-                    self._missing[path] += 1
+                _count_name(self._missing, path, 1)
 
     def snapshot(self, memory: Held) -> Snapshot:
         """Add up what was counted so far."""
         self._sum()
         with self._lock:
-            return Snapshot(
-                dict(self._replies), self._bytes, self._saved, dict(self._assets), dict(self._missing), memory
-            )
+            generated: dict[tuple[str, Form], int] = {(name, "generated"): n for name, n in self._generated.items()}
+            assets = {**self._assets, **generated}
+            return Snapshot(dict(self._replies), self._bytes, self._saved, assets, dict(self._missing), memory)
 
     def _sum(self) -> None:
         with self._lock:
@@ -97,14 +93,10 @@ class Counters:
         status, chosen = int(reply.status[:3]), reply.chosen
         kind = "none"
         if chosen is not None:
-            name = (chosen.terms.path, chosen.terms.form)
-            if chosen.terms.form == "generated" and name not in self._assets:
-                # Applications make these names of dates, users and numbers.
-                if self._generated < _NAMES:
-                    self._generated += 1
-                else:
-                    name = ("", "generated")
-            self._assets[name] += times
+            if chosen.terms.form == "generated":
+                _count_name(self._generated, chosen.terms.path, times)
+            else:
+                self._assets[chosen.terms.path, chosen.terms.form] += times
             kind = chosen.coding
             if kind == "identity" and chosen.terms.original != chosen.media_type:
                 kind = chosen.media_type.partition("/")[2]
@@ -112,6 +104,12 @@ class Counters:
                 self._saved += times * chosen.saved
         self._replies[kind, status] += times
         self._bytes += times * _length(reply.body)
+
+
+def _count_name(names: Counter[str], name: str, times: int) -> None:
+    name = name[:_NAME]
+    if name in names or len(names) < _NAMES:
+        names[name] += times
 
 
 def _length(body: bytes | Span | tuple[bytes | Span, ...]) -> int:

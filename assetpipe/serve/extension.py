@@ -7,11 +7,11 @@ import re
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 from unicodedata import normalize
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from flask import Blueprint, Flask, Response, abort, after_this_request, current_app, g, has_request_context, request
+from flask import Blueprint, Flask, Response, abort, after_this_request, current_app, has_request_context, request
 from flask import send_file as send_source
 from werkzeug.local import LocalProxy
 
@@ -188,15 +188,21 @@ class Serving:
         """The tags for the page of the current request; without one, for a page that is made offline."""
         if not has_request_context():
             return self._new_page()
-        if "_assetpipe_page" not in g:
-            g._assetpipe_page = self._new_page()  # noqa: SLF001 (Flask's place for what lasts a request)
-        return cast("Page", g._assetpipe_page)  # noqa: SLF001
+        # Not in ``g``, which two requests share where an app context is around both (in tests, say); and an app may
+        # hand its environ on to another.
+        pages: dict[Serving, Page] = request.environ.setdefault("assetpipe.pages", {})
+        if self not in pages:
+            pages[self] = self._new_page()
+        return pages[self]
 
     def add_to_templates(self) -> None:
         """Give every template the name ``asset``, without making the app's Jinja environment before its time."""
         tags = LocalProxy(self.page)
-        if "jinja_env" in self.app.__dict__:
-            self.app.jinja_env.globals["asset"] = tags
+        if "jinja_env" in self.app.__dict__:  # made by a template filter of the app's, say
+            names = self.app.jinja_env.globals
+            names["asset"] = tags
+            if getattr(names.get("url_for"), "__self__", None) is self.app:
+                names["url_for"] = self.app.url_for  # it has Flask's own, which knows of no CDN
             return
         create = self.app.create_jinja_environment
 
@@ -208,11 +214,11 @@ class Serving:
         self.app.create_jinja_environment = create_with_tags  # type: ignore[method-assign]
 
     def _new_page(self) -> Page:
-        mount = request.root_path.rstrip("/") if has_request_context() else ""
+        mount = (request.root_path if has_request_context() else self.app.config["APPLICATION_ROOT"]).rstrip("/")
         prefix = self._prefix("static") or "/static/"
         table = self._table() if self.is_active() else None
         if table is None:
-            sources = Sources(app_config(self.app))
+            sources = Sources(self._configured())
 
             def read_source(path: str) -> bytes:
                 file = sources.find(path, private=False)
@@ -256,29 +262,33 @@ class Serving:
     def send(self, path: str, extra: Sequence[tuple[str, str]]) -> Response:
         """Answer with a private file."""
         logical = normalize("NFC", f"/{path.lstrip('/')}")
-        if not self.is_active() or (self.app.testing and self._table() is None):
+        table = self._table() if self.is_active() else None
+        if table is None:
             file = Sources(self._config).find(logical, private=True)
             if file is None:
-                abort(404)
+                _refuse()
             response = send_source(file, mimetype=_essence(file.name), conditional=True, max_age=None)
             del response.headers["Content-Disposition"]
             response.headers.extend(extra)
             response.headers["Cache-Control"] = "private, no-cache"
             response.headers["X-Content-Type-Options"] = "nosniff"
             return response
-        table = self._table()
-        found = table.private(logical) if table is not None else None
-        if table is not None and found is None:
+        found = table.private(logical)
+        if found is None:
             table = self.releases.newer(table) or table
             found = table.private(logical)
-        if table is None or found is None:
-            abort(404)
+        if found is None:
+            _refuse()
         return self._response(found, table, logical, extra)
 
     def send_bytes(self, data: bytes, name: str, media_type: str, extra: Sequence[tuple[str, str]]) -> Response:
         """Answer with bytes made in memory."""
         wanted = request.environ.get("HTTP_ACCEPT_ENCODING")
-        return self._response(self._generated.resource(data, name, media_type, wanted), None, name, extra)
+        found = self._generated.resource(data, name, media_type, wanted)
+        response = self._response(found, None, name, extra)
+        for one in found.representations:
+            one.data = None  # it and its replies hold each other, and wait to be counted: the bytes must not
+        return response
 
     def _response(self, found: Resource, table: Table | None, path: str, extra: Sequence[tuple[str, str]]) -> Response:
         """A response of Flask's for what the HTTP core says; ``extra`` goes with the bodies it sends."""
@@ -311,8 +321,7 @@ class Serving:
         if endpoint and is_static(endpoint):
             table = self._table()
             if table is not None and self._prefix(endpoint) in table.manifest.prefixes:
-                after_this_request(_unstored)
-                abort(404)
+                _refuse()
 
     def _table(self) -> Table | None:
         """The table of the release. Raises ManifestError where there is none, outside of debug and testing."""
@@ -338,7 +347,7 @@ class Serving:
     def _look_for(self, path: str) -> None:
         if path in self._said or not self.app.debug:
             return
-        config = app_config(self.app)
+        config = self._configured()
         if Sources(config).find(path, private=False) is not None:
             pass
         elif Sources(config.with_roots(static_folders(self.app))).find(path, private=False) is not None:
@@ -364,6 +373,10 @@ class Serving:
             self._said.add(key or text)
             self.app.logger.warning(text)
 
+    def _configured(self) -> Config:
+        """The configuration with the app's folders; the file is not read again, and so no page fails by its faults."""
+        return _with_folders(self._config, self.app)
+
     def _prefix(self, endpoint: str) -> str | None:
         """The URL prefix of a static endpoint; None where it has none of its own (a variable in it)."""
         prefix = self._prefixes.get(endpoint)
@@ -380,12 +393,22 @@ def app_config(app: Flask) -> Config:
     serving = app.extensions.get("assetpipe")
     if isinstance(serving, Serving):
         config = config.with_dist(serving.releases.dist)
+    return _with_folders(config, app)
+
+
+def _with_folders(config: Config, app: Flask) -> Config:
     return config if config.has_public_roots else config.with_roots(static_folders(app))
 
 
 def _essence(name: str) -> str:
     """The media type for Flask, which adds the charset itself."""
     return media.media_type(name).partition(";")[0]
+
+
+def _refuse() -> NoReturn:
+    """Answer 404, which no cache may keep: another release may know the file."""
+    after_this_request(_unstored)
+    abort(404)
 
 
 def _unstored(response: Response) -> Response:
@@ -441,5 +464,6 @@ def _handover(app: Flask, dist: Path) -> Callable[[Representation], tuple[str, s
         internal = location.rstrip("/")
         return lambda of: ("X-Accel-Redirect", internal + quote(of.file))
     if app.config.get("USE_X_SENDFILE"):
-        return lambda of: ("X-Sendfile", f"{dist.absolute()}{of.file}")
+        # Apache's mod_xsendfile and lighttpd decode it; and a field has no room for what is not Latin-1.
+        return lambda of: ("X-Sendfile", quote(f"{dist.absolute()}{of.file}", safe="/:"))
     return None

@@ -67,15 +67,18 @@ class Generated:
 
             try:
                 encoded = encodings.encode(coding, data, quick=True)
-            finally:
+            except BaseException:
                 with self._lock:
                     self._working.pop(key, None)
+                raise
             with self._lock:
+                self._working.pop(key, None)
                 self._remember(key, encoded)
         return encoded
 
     def _remember(self, key: tuple[str, str], encoded: bytes | None) -> None:
+        # It may be there: what was forgotten at once is made again by each who waited for it.
+        self._bytes += len(encoded or b"") - len(self._encoded.pop(key, None) or b"")
         self._encoded[key] = encoded
-        self._bytes += len(encoded or b"")
         while self._bytes > self._limit or len(self._encoded) > _MOST:
             self._bytes -= len(self._encoded.pop(next(iter(self._encoded))) or b"")

@@ -254,9 +254,11 @@ class Page:
 
     def _modules_ahead(self, name: str, attributes: Mapping[str, Attribute]) -> list[Markup]:
         shared = {key: value for key, value in attributes.items() if key in ("crossorigin", "nonce")}
+        # A module can import JSON and style sheets, too: those are no modules to preload (HTML section 4.6.7.10).
         return [
             _tag("link", {"rel": "modulepreload", "href": self.url(path), **self._checked(path, shared)})
             for path in self._ahead(name)
+            if _destination(path) == "script"
         ]
 
     def _ahead(self, name: str) -> Iterator[str]:

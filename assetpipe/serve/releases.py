@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import threading
 import time
@@ -78,6 +79,7 @@ class Releases:
         try:
             current = manifest.load(self._manifest)
         except ManifestError as error:
+            self._retry(error)
             logger.error("%s%s", error, " The release before is still served." if self.latest else "")
             return
         retained = []
@@ -85,5 +87,11 @@ class Releases:
             try:
                 retained.append(manifest.load(self.dist / manifest.RELEASES / f"{release}.json"))
             except ManifestError as error:
+                self._retry(error)
                 logger.warning("An older release is not served: %s", error)
         self.latest = Table(current, retained, cors=self.cors)
+
+    def _retry(self, error: ManifestError) -> None:
+        """Read again at the next look what could not be opened because clients had too many files open."""
+        if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.EMFILE, errno.ENFILE):
+            self._stamp = None

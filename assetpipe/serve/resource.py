@@ -100,7 +100,8 @@ class Representation:
         self.validators: Headers = [("Cache-Control", terms.cache_control), ("ETag", self.etag), NOSNIFF]
         if vary:
             self.validators.append(("Vary", vary))
-        if terms.cors or media_type.startswith("font/") or media_type == "application/vnd.ms-fontobject":
+        is_font = media_type.startswith("font/") or media_type == "application/vnd.ms-fontobject"
+        if terms.cors or (is_font and terms.form not in ("private", "generated")):
             self.validators.append(_CORS)
         self.headers = [*self.validators, ("Content-Type", media_type), ("Accept-Ranges", "bytes")]
         if coding != "identity":

@@ -28,15 +28,17 @@ class Table:
         self.prefixes = tuple(prefix for prefix in manifest.prefixes if prefix != "/")
         # By URL: the logical path, and what lies there.
         self._immutable: dict[str, tuple[str, Asset | Rendition]] = {}
-        hidden = manifest.private
-        for release in (*reversed(retained), manifest):
+        # What became private is so for all older releases, too, even when it is gone by now; unless it is public again.
+        hidden: set[str] = set()
+        for release in (manifest, *retained):
+            hidden |= release.private.keys() - manifest.assets.keys()
             for path, asset in release.assets.items():
                 if path in hidden:
-                    continue  # what is private now is so for older releases, too
+                    continue
                 if asset.url != path or asset.immutable:
-                    self._immutable[asset.url] = path, asset
+                    self._immutable.setdefault(asset.url, (path, asset))
                 for rendition in asset.renditions:
-                    self._immutable[rendition.url] = path, rendition
+                    self._immutable.setdefault(rendition.url, (path, rendition))
         self._resources: dict[str, Resource] = {}
         self._private: dict[str, Resource] = {}
 

@@ -58,7 +58,12 @@ class AssetMiddleware:
         reply, loaded = server.load(reply, table, lambda newer: respond(newer, path, environ))
         server.counters.add(reply, path)
         headers, iterable = send(reply.headers, loaded, environ, self.handover)
-        start_response(reply.status, headers)
+        try:
+            start_response(reply.status, headers)
+        except BaseException:
+            if isinstance(loaded, Opened):
+                loaded.close()  # nobody else will: the server has got nothing to close
+            raise
         return iterable
 
 
