@@ -121,7 +121,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
         Raises ConfigError where a ``package:folder`` names no package, or private roots are not apart from the others.
         """
-        named = self.roots if self.has_public_roots else self.with_roots(DEFAULT_ROOTS).roots
+        named = self.roots
+        # An application may have private files alone.
+        if not self.roots or (not self.has_public_roots and (self.base / "static").is_dir()):
+            named = self.with_roots(DEFAULT_ROOTS).roots
         return tuple(
             Root(prefix, _folder(self, prefix, name), _is_private(root))
             for prefix, root in named.items()

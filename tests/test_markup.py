@@ -282,6 +282,12 @@ def test_a_picture_without_a_text_for_those_who_do_not_see_it_is_an_error() -> N
         page().picture("photo.jpg")  # type: ignore[call-arg]
 
 
+@pytest.mark.parametrize("name", ["", "css/", "//x", "../x.css", "a//b", "\0"])
+def test_what_names_no_file_is_an_error(name: str) -> None:
+    with pytest.raises(TagError, match="not the name of a file"):
+        page().url(name)
+
+
 def test_what_is_no_image_is_no_picture() -> None:
     with pytest.raises(TagError, match="no picture"):
         page().picture("app.css", alt="")

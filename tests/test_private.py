@@ -342,7 +342,7 @@ def test_a_link_to_one_within_a_public_root_is_an_error_and_an_ignored_folder_is
 
 def test_without_public_roots_the_usual_ones_are_taken_beside_them(tmp_path: Path) -> None:
     text = "[tool.assetpipe.roots]\n'/reports/' = {folder = ['a', 'b'], private = true}"
-    config = load(write(tmp_path, {"pyproject.toml": text}))
+    config = load(write(tmp_path, {"pyproject.toml": text, "static/a.txt": "a"}))
     assert not config.has_public_roots
     private = [("/reports/", tmp_path / "a", True), ("/reports/", tmp_path / "b", True)]
     for one, public in ((config, "static"), (config.with_roots({"/static/": [tmp_path / "own"]}), "own")):

@@ -7,7 +7,7 @@ import gzip
 import sys
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import brotli
@@ -46,9 +46,9 @@ def shop(tmp_path: Path) -> Path:
     )
 
 
-def shop_app(folder: Path) -> tuple[Flask, AssetPipe]:
+def shop_app(folder: Path, **options: Any) -> tuple[Flask, AssetPipe]:
     assets = AssetPipe()
-    app = make_app(folder)
+    app = make_app(folder, **options)
     app.register_blueprint(assets)
 
     @app.route("/file/<path:name>", methods=["GET", "POST"])
@@ -283,3 +283,21 @@ def test_the_field_for_apache_and_lighttpd_is_encoded(shop: Path) -> None:
     told = release(app).private["/reports/größe ☃.txt"]
     reply = get(app, "/report")
     assert reply.headers["X-Sendfile"] == quote(f"{shop}/dist/private{told.stored}")
+
+
+def test_in_debug_a_public_root_around_a_private_one_does_not_give_its_files_away(shop: Path) -> None:
+    roots = '"/w/" = "."\n"/" = "."\n"/reports/" = {folder = "reports", private = true}\n'
+    write(shop, {"pyproject.toml": f"[tool.assetpipe.roots]\n{roots}"})
+    app, _ = shop_app(shop)
+    app.debug = True
+    assert get(app, "/w/outside.txt").status_code == 200
+    for path in ("/w/reports/2026.txt", "/reports/2026.txt"):
+        assert get(app, path).status_code == 404
+    assert get(app, REPORT_URL).data == REPORT
+
+
+def test_an_app_may_have_private_files_alone(tmp_path: Path) -> None:
+    folder = write(tmp_path / "alone", {"pyproject.toml": CONFIG, "reports/2026.txt": REPORT})
+    app, _ = shop_app(folder, static_folder=None)
+    assert release(app).assets == {}
+    assert get(app, REPORT_URL).data == REPORT

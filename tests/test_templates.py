@@ -12,7 +12,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 from assetpipe import AssetPipe
-from assetpipe.errors import ConfigError
+from assetpipe.errors import ConfigError, TagError
 from assetpipe.serve.markup import Page
 from tests.conftest import write
 from tests.test_extension import blog, make_app, release, tagged
@@ -156,6 +156,12 @@ def test_a_cdn_that_is_no_host_is_an_error_that_says_so(shop: Path, cdn: object)
     app.config["ASSETPIPE_CDN"] = cdn
     with pytest.raises(ConfigError, match="ASSETPIPE_CDN"):
         app.register_blueprint(AssetPipe())
+
+
+def test_a_second_one_in_an_app_is_an_error(shop: Path) -> None:
+    app = make_app(shop, AssetPipe())
+    with pytest.raises(ConfigError, match="has an AssetPipe already"):
+        app.register_blueprint(AssetPipe(name="other"))
 
 
 def test_in_debug_without_a_watch_pages_name_the_sources_here(shop: Path) -> None:
@@ -312,3 +318,11 @@ def test_a_fault_in_the_configuration_file_is_in_no_page_s_way(shop: Path) -> No
 
 def current_page(app: Flask) -> Page:
     return next(blueprint for blueprint in app.blueprints.values() if isinstance(blueprint, AssetPipe)).page()
+
+
+def test_what_is_too_large_to_be_inlined_is_not_read(shop: Path) -> None:
+    write(shop, {"static/big.css": "p { color: teal }" * 4000})
+    app, _ = with_assets(shop)
+    with app.test_request_context(), pytest.raises(TagError, match="cannot be inlined: it has"):
+        current_page(app).inline("big.css")
+    assert app.extensions["assetpipe"].server.snapshot().memory.reads == 0

@@ -8,6 +8,7 @@ import http.client
 import json
 import logging
 import os
+import resource
 import socket
 import socketserver
 import threading
@@ -21,6 +22,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 import brotli
 import pytest
 import werkzeug.serving
+import werkzeug.test
 
 from assetpipe import locks
 from assetpipe.publish import current
@@ -715,3 +717,21 @@ def test_a_server_that_takes_no_headers_leaves_no_file_open(published: Project) 
     with pytest.raises(RuntimeError, match="went") as error:
         app(environ, broken)
     assert len(list(OPEN_FILES.iterdir())) == before, error
+
+
+def test_where_no_more_files_can_be_opened_the_client_is_asked_to_come_again(
+    published: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    client = werkzeug.test.Client(AssetMiddleware(application, Server(published.dist), lambda: True))
+    assert client.get("/static/big.bin", buffered=True).data == BIG
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with Path(os.devnull).open() as last:  # it has the lowest number that was free
+        resource.setrlimit(resource.RLIMIT_NOFILE, (last.fileno(), hard))
+        try:
+            reply = client.get("/static/big.bin", buffered=True)
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    assert (reply.status_code, reply.data) == (503, b"")
+    assert (reply.headers["Cache-Control"], reply.headers["Retry-After"]) == ("no-store", "1")
+    assert "no more files" in caplog.text
+    assert client.get("/static/big.bin", buffered=True).data == BIG

@@ -16,6 +16,7 @@ from flask import send_file as send_source
 from werkzeug.local import LocalProxy
 
 from assetpipe import media
+from assetpipe.config import Config
 from assetpipe.errors import ConfigError, ManifestError, TagError
 from assetpipe.manifest import MANIFEST
 from assetpipe.serve.bodies import MEMORY
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
     from flask.typing import ResponseReturnValue
 
-    from assetpipe.config import Config
     from assetpipe.serve.counters import Snapshot
     from assetpipe.serve.resource import Reply, Representation, Resource
     from assetpipe.serve.table import Table
@@ -65,6 +65,8 @@ class AssetPipe(Blueprint):
 
     def register(self, app: Flask, options: dict[str, Any]) -> None:  # type: ignore[override]
         """Put the assets in front of ``app``. Raises ConfigError for a configuration that is wrong."""
+        if "assetpipe" in app.extensions:
+            raise ConfigError(f"{app.name} has an AssetPipe already: one serves the assets of all blueprints.")
         super().register(app, options)
         dist = self._dist or app.config.get("ASSETPIPE_DIST")
         config = project_config(app)
@@ -350,7 +352,7 @@ class Serving:
         config = self._configured()
         if Sources(config).find(path, private=False) is not None:
             pass
-        elif Sources(config.with_roots(static_folders(self.app))).find(path, private=False) is not None:
+        elif Sources(Config().with_roots(static_folders(self.app))).find(path, private=False) is not None:
             self._say(
                 f"{path}: the configuration's roots lack the folder of this file, so no release will have it.", path
             )

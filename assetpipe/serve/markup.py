@@ -124,10 +124,11 @@ class Page:
         asset = self._asset(path)
         if asset is not None and asset.refs:
             raise TagError(f"{path} cannot be inlined: it refers to {asset.refs[0]}. Link it instead.")
-        data = self._view.read(path)
-        if len(data) > _INLINE_LIMIT:
+        # Known before it is read: what is too large must not drive all else out of the memory.
+        data = self._view.read(path) if asset is None or asset.size <= _INLINE_LIMIT else b""
+        if (size := asset.size if asset is not None else len(data)) > _INLINE_LIMIT:
             raise TagError(
-                f"{path} cannot be inlined: it has {len(data):,} bytes, and every page would carry more than "
+                f"{path} cannot be inlined: it has {size:,} bytes, and every page would carry more than "
                 f"{_INLINE_LIMIT:,}. Link it instead: browsers keep it."
             )
         # The parser would do the same, and then digest it for the policy (HTML section 13.2.3.5).
@@ -221,7 +222,10 @@ class Page:
             yield from ((directive, [f"'nonce-{nonce}'"]) for directive in ("script-src", "style-src"))
 
     def _path(self, name: str) -> str:
-        return normalize("NFC", name if name.startswith("/") else self._view.prefix + name)
+        try:
+            return LogicalPath(normalize("NFC", name if name.startswith("/") else self._view.prefix + name))
+        except ValueError as error:
+            raise TagError(f"{name!r} is not the name of a file") from error
 
     def _asset(self, path: str) -> Asset | None:
         return self._view.manifest.assets.get(path) if self._view.manifest is not None else None

@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import re
 from functools import partial
@@ -33,6 +34,10 @@ if TYPE_CHECKING:
 logger = logging.getLogger("assetpipe")
 _CHUNK = 256 * 1024  # bytes; under ASGI each costs a change of threads
 _TAGGED = re.compile(r"\.[0-9a-f]{12}(?:\.[^./]*)?\Z")
+_BUSY = Reply(
+    "503 Service Unavailable",
+    [("Cache-Control", "no-store"), NOSNIFF, ("Retry-After", "1"), ("Content-Length", "0")],
+)
 _GONE = Reply("404 Not Found", [("Cache-Control", "no-store"), NOSNIFF, ("Content-Length", "0")])
 
 
@@ -102,7 +107,7 @@ class Server:
     def load(self, reply: Reply, table: Table, decide: Callable[[Table], Reply | None]) -> tuple[Reply, bytes | Opened]:
         """The body of a reply from the disk; where it is not there, what ``decide`` says of a newer release.
 
-        Never raises: in the end there is a 404 that no cache may keep.
+        Never raises: in the end there is a 404, or a 503 where no more files can be opened, that no cache may keep.
         """
         try:
             return reply, self._read(reply)
@@ -115,6 +120,9 @@ class Server:
                     return again, self._read(again)
             except OSError:
                 pass
+            if error.errno in (errno.EMFILE, errno.ENFILE):
+                logger.error("%s: this process may open no more files.", error)
+                return _BUSY, b""
             logger.error("%s: run `assetpipe verify`, then build again.", error)
             return _GONE, b""
 

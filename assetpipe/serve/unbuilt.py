@@ -29,12 +29,19 @@ class Sources:
             return None
         if any(segment.startswith(".") and segment != ".well-known" for segment in logical.split("/")):
             return None
-        for root in self._roots():
+        roots = self._roots()
+        # As the build refuses to publish what a private root holds.
+        hidden = [] if private else [root for root in roots if root.private]
+        if any(logical.startswith(root.prefix) for root in hidden):
+            return None
+        for root in roots:
             if root.private != private or not logical.startswith(root.prefix):
                 continue
             folder = root.folder.resolve()
             file = (folder / logical[len(root.prefix) :]).resolve()
             # As the build does not follow links that lead out.
+            if any(file.is_relative_to(root.folder.resolve()) for root in hidden):
+                return None
             if file.is_relative_to(folder) and file.is_file() and not self._is_ignored(logical[len(root.prefix) :]):
                 return file
         return None
