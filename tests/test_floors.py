@@ -43,7 +43,7 @@ FLOORS = {
 }
 # Where each heavy package may be imported, function-level imports included.
 HOMES = {
-    "flask": {"serve/extension.py", "serve/folders.py", "cli/context.py"},
+    "flask": {"serve/extension.py", "serve/views.py", "serve/folders.py", "cli/context.py"},
     "werkzeug": {"serve/extension.py"},
     "markupsafe": {"serve/markup.py"},
     "click": {"cli/"},

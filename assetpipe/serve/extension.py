@@ -7,34 +7,33 @@ import re
 from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
 from urllib.parse import quote, urlsplit, urlunsplit
 
-from flask import Blueprint, Flask, Response, abort, after_this_request, current_app, has_request_context, request
-from flask import send_file as send_source
+from flask import Blueprint, Flask, Response, after_this_request, current_app, has_request_context, request
 from werkzeug.local import LocalProxy
 
 from assetpipe import media
 from assetpipe.config import Config
 from assetpipe.errors import ConfigError, ManifestError, TagError
 from assetpipe.manifest import MANIFEST
+from assetpipe.serve import views
 from assetpipe.serve.bodies import MEMORY
 from assetpipe.serve.folders import is_static, project_config, static_folders, static_prefix
-from assetpipe.serve.generated import Generated
 from assetpipe.serve.markup import Page, View
-from assetpipe.serve.respond import answer
-from assetpipe.serve.server import Opened, Server
+from assetpipe.serve.server import Server
 from assetpipe.serve.unbuilt import Sources
-from assetpipe.serve.wsgi import AssetMiddleware, send
+from assetpipe.serve.views import Views
+from assetpipe.serve.wsgi import AssetMiddleware
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from flask.typing import ResponseReturnValue
 
     from assetpipe.serve.counters import Snapshot
-    from assetpipe.serve.resource import Reply, Representation, Resource
+    from assetpipe.serve.resource import Representation
     from assetpipe.serve.table import Table
 
 # Said by ``name_static`` to ``url_for`` around it: the name is one of the release, so a CDN has it.
@@ -89,8 +88,12 @@ class AssetPipe(Blueprint):
         ``path`` is the file's path below the site's root, as in ``"reports/2026.pdf"``; where there is none, 404.
         Negotiated, in ranges and with an ETag as every asset; ``Cache-Control: private, no-cache``.
         """
-        path = os.fspath(path)
-        return _serving().send(path, _disposition(path, download_name, as_attachment=as_attachment))
+        serving, path = _serving(), os.fspath(path)
+        extra = views.disposition(path, download_name, as_attachment=as_attachment)
+        table = serving.table_in_use()
+        if table is None:
+            return views.private_source(views.logical(path), serving.sources, extra)
+        return serving.views.private(views.logical(path), table, extra)
 
     def send_bytes(
         self, data: bytes, name: str, *, media_type: str | None = None, as_attachment: bool = False
@@ -99,8 +102,8 @@ class AssetPipe(Blueprint):
 
         ``name`` says what they are called, and by its suffix their media type where none is given.
         """
-        extra = _disposition(name, None, as_attachment=as_attachment)
-        return _serving().send_bytes(data, name, media_type or media.media_type(name), extra)
+        extra = views.disposition(name, None, as_attachment=as_attachment)
+        return _serving().views.generated(data, name, media_type or media.media_type(name), extra)
 
     def page(self) -> Page:
         """What templates call ``asset``: the tags and URLs of the current request's page."""
@@ -136,7 +139,8 @@ class Serving:
         self.releases = self.server.releases
         self.handover = _handover(app, config.dist_folder)
         self._config = config
-        self._generated = Generated(config.compress.encodings)
+        self.sources = Sources(config)
+        self.views = Views(self.server, config.compress.encodings, self.handover)
         self._prefixes: dict[str, str] = {}
         self._said: set[str] = set()
 
@@ -218,7 +222,7 @@ class Serving:
     def _new_page(self) -> Page:
         mount = (request.root_path if has_request_context() else self.app.config["APPLICATION_ROOT"]).rstrip("/")
         prefix = self._prefix("static") or "/static/"
-        table = self._table() if self.is_active() else None
+        table = self.table_in_use()
         if table is None:
             sources = Sources(self._configured())
 
@@ -251,79 +255,26 @@ class Serving:
             self._refuse_static()
             return None
         endpoint = request.endpoint
-        if endpoint is not None and not is_static(endpoint):
+        if request.method not in ("GET", "HEAD") or (endpoint is not None and not is_static(endpoint)):
             return None
-        file = Sources(self._config).find(request.path, private=False) if self._config.has_public_roots else None
+        file = self.sources.find(request.path, private=False) if self._config.has_public_roots else None
         if file is None:
             if endpoint is not None:
                 after_this_request(_revalidated)
             return None
         self._say_what_needs_a_watch()
-        return _revalidated(send_source(file, mimetype=_essence(file.name), conditional=True, max_age=None))
-
-    def send(self, path: str, extra: Sequence[tuple[str, str]]) -> Response:
-        """Answer with a private file."""
-        logical = normalize("NFC", f"/{path.lstrip('/')}")
-        table = self._table() if self.is_active() else None
-        if table is None:
-            file = Sources(self._config).find(logical, private=True)
-            if file is None:
-                _refuse()
-            response = send_source(file, mimetype=_essence(file.name), conditional=True, max_age=None)
-            del response.headers["Content-Disposition"]
-            response.headers.extend(extra)
-            response.headers["Cache-Control"] = "private, no-cache"
-            response.headers["X-Content-Type-Options"] = "nosniff"
-            return response
-        found = table.private(logical)
-        if found is None:
-            table = self.releases.newer(table) or table
-            found = table.private(logical)
-        if found is None:
-            _refuse()
-        return self._response(found, table, logical, extra)
-
-    def send_bytes(self, data: bytes, name: str, media_type: str, extra: Sequence[tuple[str, str]]) -> Response:
-        """Answer with bytes made in memory."""
-        wanted = request.environ.get("HTTP_ACCEPT_ENCODING")
-        found = self._generated.resource(data, name, media_type, wanted)
-        response = self._response(found, None, name, extra)
-        for one in found.representations:
-            one.data = None  # it and its replies hold each other, and wait to be counted: the bytes must not
-        return response
-
-    def _response(self, found: Resource, table: Table | None, path: str, extra: Sequence[tuple[str, str]]) -> Response:
-        """A response of Flask's for what the HTTP core says; ``extra`` goes with the bodies it sends."""
-        environ = request.environ
-        if request.method not in ("GET", "HEAD"):
-            # The view answers some other method with a file: no precondition on that file is meant.
-            environ = {key: environ[key] for key in ("HTTP_ACCEPT", "HTTP_ACCEPT_ENCODING") if key in environ}
-            environ["REQUEST_METHOD"] = "GET"
-        reply = answer(found, environ)
-        body: bytes | Opened | None = self.server.recall(reply)
-        if body is None:
-            assert table is not None
-
-            def decide(newer: Table) -> Reply | None:
-                again = newer.private(path)
-                return answer(again, environ) if again is not None else None
-
-            reply, body = self.server.load(reply, table, decide)
-        self.server.counters.add(reply, path)
-        headers, iterable = send(reply.headers, body, request.environ, self.handover)
-        response = self.app.response_class(iterable, reply.status, direct_passthrough=isinstance(body, Opened))
-        response.headers.clear()
-        response.headers.extend(headers)
-        if reply.status.startswith("2"):
-            response.headers.extend(extra)
-        return response
+        return views.source(file)
 
     def _refuse_static(self) -> None:
         endpoint = request.endpoint
         if endpoint and is_static(endpoint):
             table = self._table()
             if table is not None and self._prefix(endpoint) in table.manifest.prefixes:
-                _refuse()
+                views.refuse()
+
+    def table_in_use(self) -> Table | None:
+        """The table of the release, if it is what is served now."""
+        return self._table() if self.is_active() else None
 
     def _table(self) -> Table | None:
         """The table of the release. Raises ManifestError where there is none, outside of debug and testing."""
@@ -402,22 +353,6 @@ def _with_folders(config: Config, app: Flask) -> Config:
     return config if config.has_public_roots else config.with_roots(static_folders(app))
 
 
-def _essence(name: str) -> str:
-    """The media type for Flask, which adds the charset itself."""
-    return media.media_type(name).partition(";")[0]
-
-
-def _refuse() -> NoReturn:
-    """Answer 404, which no cache may keep: another release may know the file."""
-    after_this_request(_unstored)
-    abort(404)
-
-
-def _unstored(response: Response) -> Response:
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
 def _revalidated(response: Response) -> Response:
     response.headers["Cache-Control"] = "no-cache"
     return response
@@ -428,19 +363,6 @@ def _serving(app: Flask | None = None) -> Serving:
     if not isinstance(serving, Serving):
         raise RuntimeError("this app has no AssetPipe: app.register_blueprint(assets) first.")
     return serving
-
-
-def _disposition(path: str, name: str | None, *, as_attachment: bool) -> list[tuple[str, str]]:
-    """The Content-Disposition field (RFC 6266) where one is wanted."""
-    if not as_attachment and name is None:
-        return []
-    name = name or path.rpartition("/")[2]
-    plain = name.encode("ascii", "replace").decode().replace("\\", "_").replace('"', "_")
-    plain = re.sub(r"[\x00-\x1f\x7f]", "_", plain)
-    value = f'{"attachment" if as_attachment else "inline"}; filename="{plain}"'
-    if plain != name:
-        value += f"; filename*=UTF-8''{quote(name, safe='')}"
-    return [("Content-Disposition", value)]
 
 
 def _cdn(value: object) -> str:
