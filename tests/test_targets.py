@@ -5,14 +5,10 @@ What is asked: no status of 500 or more, and no byte of a file that is not in th
 
 from __future__ import annotations
 
-import importlib.util
 import socket
-import subprocess
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from textwrap import dedent
 from urllib.parse import quote
 
 import pytest
@@ -22,6 +18,7 @@ from assetpipe.manifest import Manifest, files
 from assetpipe.publish import current
 from assetpipe.serve.server import Server
 from assetpipe.serve.wsgi import AssetMiddleware
+from tests import servers
 from tests.conftest import Project
 from tests.test_wsgi import OWN, application, werkzeug_server, wsgiref_server
 
@@ -77,77 +74,34 @@ def files_of(manifest: Manifest) -> list[str]:
 
 # Servers
 
-# A child takes over a socket that listens already, so that nobody has to wait for it, or to guess a port.
 CHILD = """
-    import socket, sys
-    from pathlib import Path
-    from assetpipe.serve.server import Server
-    from assetpipe.serve.wsgi import AssetMiddleware
-    from tests.test_wsgi import application
+import sys
+sys.path.insert(0, {root!r})
+from pathlib import Path
+from assetpipe.serve.server import Server
+from assetpipe.serve.wsgi import AssetMiddleware
+from tests.test_wsgi import application
 
-    app = AssetMiddleware(application, Server(Path({dist!r})), lambda: True)
+app = AssetMiddleware(application, Server(Path({dist!r})), lambda: True)
 """
-WAITRESS = """
-    if __name__ == "__main__":
-        import waitress
-
-        waitress.serve(app, sockets=[socket.socket(fileno=int(sys.argv[1]))], threads=4)
-"""
-
-
-@contextmanager
-def child_server(folder: Path, dist: Path, command: Callable[[int], list[str]]) -> Iterator[int]:
-    """A server as a process of its own, on a free port; ended by its process id."""
-    root = Path(__file__).parent.parent
-    source = f"import sys\nsys.path.insert(0, {str(root)!r})\n" + dedent(CHILD.format(dist=str(dist)))
-    (folder / "served.py").write_text(source + dedent(WAITRESS))
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        listening.listen(64)
-        handle, port = listening.fileno(), listening.getsockname()[1]
-        with (folder / "server.log").open("wb") as log:
-            arguments = [sys.executable, *command(handle)]
-            process = subprocess.Popen(arguments, cwd=folder, pass_fds=[handle], stdout=log, stderr=log)
-    try:
-        yield port
-    finally:
-        process.terminate()
-        process.wait(timeout=30)
-
-
-@contextmanager
-def gunicorn_server(folder: Path, dist: Path) -> Iterator[int]:
-    def command(handle: int) -> list[str]:
-        threads = ["--worker-class", "gthread", "--threads", "4", "--graceful-timeout", "1"]
-        return ["-m", "gunicorn", *threads, "--bind", f"fd://{handle}", "served:app"]
-
-    with child_server(folder, dist, command) as port:
-        yield port
-
-
-@contextmanager
-def waitress_server(folder: Path, dist: Path) -> Iterator[int]:
-    with child_server(folder, dist, lambda handle: ["served.py", str(handle)]) as port:
-        yield port
-
-
-def inside(server: Callable[..., AbstractContextManager[int]], dist: Path) -> AbstractContextManager[int]:
-    return server(AssetMiddleware(application, Server(dist), lambda: True))
+COMMANDS = {
+    "gunicorn": "gunicorn --bind 127.0.0.1:{port} --worker-class gthread --threads 4 --graceful-timeout 1",
+    "waitress": "waitress --listen 127.0.0.1:{port} --threads 4",
+}
 
 
 @contextmanager
 def serving(name: str, folder: Path, dist: Path) -> Iterator[int]:
     """A server of that name, and its port; skips the test where it is not installed."""
-    if importlib.util.find_spec(name) is None:
-        pytest.skip(f"needs {name}: pip install {name}")
-    if name == "gunicorn":
-        context: AbstractContextManager[int] = gunicorn_server(folder, dist)
-    elif name == "waitress":
-        context = waitress_server(folder, dist)
+    if name in COMMANDS:
+        root = Path(__file__).parent.parent
+        (folder / "served.py").write_text(CHILD.format(root=str(root), dist=str(dist)))
+        with servers.serving(COMMANDS[name], "served:app", folder) as process:
+            yield process.port
     else:
-        context = inside(werkzeug_server if name == "werkzeug" else wsgiref_server, dist)
-    with context as port:
-        yield port
+        server = werkzeug_server if name == "werkzeug" else wsgiref_server
+        with server(AssetMiddleware(application, Server(dist), lambda: True)) as port:
+            yield port
 
 
 SERVERS = ["wsgiref", "werkzeug", "gunicorn", "waitress"]

@@ -39,9 +39,9 @@ class Sources:
                 continue
             folder = root.folder.resolve()
             file = (folder / logical[len(root.prefix) :]).resolve()
-            # As the build does not follow links that lead out.
-            if any(file.is_relative_to(root.folder.resolve()) for root in hidden):
+            if any(file.is_relative_to(one.folder.resolve()) for one in hidden):
                 return None
+            # As the build does not follow links that lead out.
             if file.is_relative_to(folder) and file.is_file() and not self._is_ignored(logical[len(root.prefix) :]):
                 return file
         return None
