@@ -47,7 +47,11 @@ IMPORTS = {
     "/static/b.js": ("/static/a.js",),
     "/static/mixed.js": ("/static/data.json",),
 }
-REFS = {**IMPORTS, "/static/deep.css": ("/static/font.woff2", "/static/photo.jpg")}
+REFS = {
+    **IMPORTS,
+    "/static/plain.js": ("/static/plain.js.map",),
+    "/static/deep.css": ("/static/font.woff2", "/static/photo.jpg"),
+}
 
 
 def _asset(path: str, data: bytes) -> Asset:
@@ -344,6 +348,7 @@ def test_a_policy_allows_what_the_page_named_and_what_that_refers_to() -> None:
     shown = page("https://cdn.example", "https://cdn.example")
     shown.stylesheet("app.css")
     shown.script("lone.js")
+    shown.script("plain.js")
     assert shown.content_security_policy() == (
         "font-src https://cdn.example; img-src https://cdn.example; "
         "script-src https://cdn.example; style-src https://cdn.example"

@@ -209,7 +209,8 @@ class Page:
         while waiting:
             asset = self._asset(waiting.pop())
             for path in asset.refs if asset is not None else ():
-                if path not in reached:
+                # Source maps are for the browser's tools, which no policy holds back.
+                if path not in reached and not path.endswith(".map"):
                     reached[path] = None
                     waiting.append(path)
         for directive in sorted({_DIRECTIVES[_destination(path)] for path in reached}):
