@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
-from assetpipe.cli import main
+
+def main() -> None:
+    """Run the command line."""
+    from assetpipe.cli import main as commands
+
+    commands(prog_name="assetpipe")
+
 
 if __name__ == "__main__":
     main()

@@ -43,10 +43,11 @@ T = TypeVar("T")
 
 
 class Work(Struct, frozen=True):
-    """Work that the cache could not spare: which tool, on which asset."""
+    """Work that the cache could not spare: which tool, on which asset, and for how many seconds."""
 
     tool: str
     path: LogicalPath
+    seconds: float = 0.0
 
 
 class Trace(Struct, frozen=True):
@@ -67,13 +68,15 @@ class Build(Struct, frozen=True):
     """What a release would be.
 
     ``files`` are the blobs of the manifest's files, by their paths below ``dist`` ("/public/…"); ``work`` is what had
-    to be done rather than recalled. Where ``problems`` hold an error, the manifest is not to be published.
+    to be done rather than recalled, and ``reasons`` say of the assets that are not as in the build before why. Where
+    ``problems`` hold an error, the manifest is not to be published.
     """
 
     manifest: Manifest
     files: Mapping[str, Blob]
     problems: tuple[Problem, ...]
     work: tuple[Work, ...]
+    reasons: Mapping[LogicalPath, str] = {}
 
     @property
     def failed(self) -> bool:

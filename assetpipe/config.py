@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 Coding = Literal["br", "gzip", "zstd"]
 ImageFormat = Literal["webp", "avif"]
 Severe = Literal["error", "warn", "ignore"]
+Profile = Literal["release", "dev"]
 # What references are told apart by: the language that one is written in, or that it is to a source map.
 Kind = Literal["css", "js", "html", "svg", "manifest", "map"]
 REFERENCE_KINDS: tuple[str, ...] = get_args(Kind)
@@ -62,9 +63,18 @@ class Images(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Keep(Struct, frozen=True, forbid_unknown_fields=True):
-    """How many releases are kept, the current one included."""
+    """How many releases are kept at most, the current one included, and for how many days after they were replaced."""
 
     releases: int = 3
+    days: int = 30
+
+
+class Dev(Struct, frozen=True, forbid_unknown_fields=True):
+    """What the profile ``dev`` makes of ``compress.encodings`` and ``images``: by default nothing, which is quick."""
+
+    encodings: tuple[Coding, ...] = ()
+    formats: tuple[ImageFormat, ...] = ()
+    widths: tuple[int, ...] = ()
 
 
 class Command(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +92,11 @@ class Command(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Everything that can be chosen. Relative folders are relative to ``base``, the folder of the file ``origin``."""
+    """Everything that can be chosen. Relative folders are relative to ``base``, the folder of the file ``origin``.
+
+    ``cache_mb`` is what the cache may grow to, in megabytes; ``jobs`` how many run at once (0: one for each processor);
+    ``executor`` names a function that makes the ``concurrent.futures.Executor`` for them: ``"module:function"``.
+    """
 
     dist: str = "dist"
     cache: str = ".assetpipe"
@@ -95,6 +109,10 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     compress: Compress = Compress()
     images: Images = Images()
     keep: Keep = Keep()
+    dev: Dev = Dev()
+    cache_mb: int = 2000
+    jobs: int = 0
+    executor: str = ""
     imports: dict[str, str] = {}
     missing: dict[str, Severe] = {}
     command: tuple[Command, ...] = ()
@@ -140,6 +158,16 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         _check_apart(roots, private, self.origin)
         public = {prefix: tuple(map(str, folders)) for prefix, folders in roots.items()}
         return msgspec.structs.replace(self, roots=public | private)
+
+    def for_profile(self, profile: Profile) -> Config:
+        """This configuration in the profile ``release``, which is as configured, or ``dev``, for work in progress."""
+        if profile == "release":
+            return self
+        return msgspec.structs.replace(
+            self,
+            compress=Compress(self.dev.encodings),
+            images=msgspec.structs.replace(self.images, formats=self.dev.formats, widths=self.dev.widths),
+        )
 
     def with_dist(self, dist: Path) -> Config:
         """Publish to ``dist`` in place of the configured folder."""
@@ -214,7 +242,14 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
         raise ConfigError(f"{file}: dist, cache: no folder has a NUL in its name.")
     if config.keep.releases < 1:
         raise ConfigError(f"{file}: keep.releases: {config.keep.releases} is too few: the current release counts, too.")
-    if any(width < 1 for width in config.images.widths):
+    if config.keep.days < 0:
+        raise ConfigError(f"{file}: keep.days: {config.keep.days} is too few: 0 keeps the current release alone.")
+    for key, number in (("cache_mb", config.cache_mb), ("jobs", config.jobs)):
+        if number < 0:
+            raise ConfigError(f"{file}: {key}: {number} is less than none.")
+    if config.executor and not re.fullmatch(r"[\w.]+:[\w.]+", config.executor):
+        raise ConfigError(f'{file}: executor: "{config.executor}" must be "module:function".')
+    if any(width < 1 for width in (*config.images.widths, *config.dev.widths)):
         raise ConfigError(f"{file}: images.widths: every width must be 1 pixel or more.")
     return msgspec.structs.replace(config, base=file.parent, origin=file)
 
@@ -279,7 +314,7 @@ def _explain(message: str) -> str:
         holder = next((one for one in get_args(holder) if hasattr(one, "__struct_fields__")), holder)
     if unknown := re.search(r"unknown field `(.*)`", what):
         names = [n for n in get_type_hints(holder) if n not in _OURS]
-        for table in ("compress", "images", "keep") if holder is Config else ():
+        for table in ("compress", "images", "keep", "dev") if holder is Config else ():
             if unknown[1] in get_type_hints(get_type_hints(Config)[table]):
                 return f'unknown key "{unknown[1]}". Did you mean "{table}.{unknown[1]}"?'
         name = ".".join([*keys, unknown[1]])

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import assetpipe
-from assetpipe.cli.report import size
+from assetpipe.cli.printing import size
 from tests import pictures
 from tests.conftest import Command, Project, write
 

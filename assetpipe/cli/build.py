@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from assetpipe.cli import context, report
+from assetpipe.cli import context, printing
 from assetpipe.cli.progress import ProgressLine
 
 
@@ -45,13 +45,13 @@ def build(source: Path | None, dist: Path | None, app: str | None, as_json: bool
     finally:
         progress.clear()
     diff = manifests.diff(previous, told)
-    report.print_problems(built.problems)
+    printing.print_problems(built.problems)
     if as_json:
-        click.echo(report.answer(told, built.problems, published=published, diff=diff, worked=len(built.work)))
+        click.echo(printing.answer(told, built.problems, published=published, diff=diff, worked=len(built.work)))
     elif published:
         shown = _shown(config.dist_folder)
-        report.print_summary(done, diff, shown, time.monotonic() - began)
-        report.print_verdict(built.problems)
+        printing.print_summary(done, diff, shown, time.monotonic() - began)
+        printing.print_verdict(built.problems)
     else:
         click.echo("Nothing was published." + (" The release before is as it was." if previous else ""), err=True)
     return 0 if published else context.FAILED

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from assetpipe.cli import context, report
+from assetpipe.cli import context, printing
 from assetpipe.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def explain(path: str, source: Path | None, app: str | None, as_json: bool, dot:
         click.echo(msgspec.json.encode(explanation, enc_hook=str))
     else:
         _print(explanation)
-        report.print_problems(problem for problem in trace.problems if problem.file == explanation.file)
+        printing.print_problems(problem for problem in trace.problems if problem.file == explanation.file)
     return 0
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from assetpipe.cli import context, report
+from assetpipe.cli import context, printing
 from assetpipe.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def stats(
         told = statistics.gather(config.dist_folder, files, mount, progress)
     finally:
         progress.clear()
-    report.print_problems(told.problems)
+    printing.print_problems(told.problems)
     if as_json:
         click.echo(msgspec.json.encode(told))
     else:
@@ -58,7 +58,7 @@ def stats(
 
 
 def _print(told: Stats, *, everything: bool) -> None:
-    click.echo(f"{told.requests:,} request{'' if told.requests == 1 else 's'} for assets, {report.size(told.bytes)}")
+    click.echo(f"{told.requests:,} request{'' if told.requests == 1 else 's'} for assets, {printing.size(told.bytes)}")
     width = max((len(f"{count:,}") for count in told.statuses.values()), default=0)
     for status, count in told.statuses.items():
         click.echo(f"  {status}  {count:>{width},}")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from assetpipe.cli import context, report
+from assetpipe.cli import context, printing
 from assetpipe.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def verify(dist: Path | None, app: str | None, as_json: bool) -> int:
         checked = verifier.verify(config.dist_folder, progress)
     finally:
         progress.clear()
-    report.print_problems(checked.faults)
+    printing.print_problems(checked.faults)
     if as_json:
         click.echo(msgspec.json.encode(checked))
     elif not checked.faults:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from assetpipe.cli import context, report
+from assetpipe.cli import context, printing
 from assetpipe.cli.progress import ProgressLine
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ def _release(config: Config, *, mended: bool) -> bool:
         click.echo(str(error) if isinstance(error, SourceError) else f"error: {error}", err=True)
         return False
     progress.clear()
-    report.print_problems(built.problems)
+    printing.print_problems(built.problems)
     now = time.strftime("%H:%M:%S")
     if done is None:
         click.echo(f"{now}  nothing published: the problems above are in the way", err=True)
