@@ -91,7 +91,7 @@ def test_a_pyproject_without_our_table_is_passed_by(tmp_path: Path) -> None:
         ("dst = 'x'", ['unknown key "dst"', 'Did you mean "dist"?']),
         ("[tool.assetpipe.compress]\nencoding = []", ['unknown key "compress.encoding"', '"encodings"']),
         ("releases = 3", ['unknown key "releases"', 'Did you mean "keep.releases"?']),
-        ("qqqq = 1", ['unknown key "qqqq"', "Known are: cache, command, compress, dist"]),
+        ("qqqq = 1", ['unknown key "qqqq"', "Known are: cache, cache_mb, command"]),
         ("base = '/'", ['unknown key "base"']),
         ("dist = 5", ["dist: ", "a string", "a whole number"]),
         ("strict = 'yes'", ["strict: ", "true or false"]),
