@@ -3,29 +3,42 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from typing import TYPE_CHECKING, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
+
+_MOMENT = 0.1  # seconds for which somebody may hold a lock who only asks whether it is held
+_PAUSE = 0.005
 
 
 @contextlib.contextmanager
-def holding(file: Path) -> Iterator[bool]:
+def holding(file: Path, patience: float = 0.0, waiting: Callable[[], None] | None = None) -> Iterator[bool]:
     """Hold the lock of ``file`` (made if need be) in the body; yields False where another process holds it.
 
+    That is, where it goes on holding it for ``patience`` seconds; ``waiting`` is called when that begins to take time.
     Raises OSError where the file cannot be made.
     """
-    with file.open("ab") as handle:
-        mine = _take(handle)
-        for _ in range(20):
-            if mine:
-                break
-            time.sleep(0.005)  # whoever only asks lets go at once
-            mine = _take(handle)
-        yield mine
+    began = time.monotonic()
+    told = False
+    while True:
+        with file.open("ab") as handle:
+            # The lock is its file's: where that was deleted meanwhile, others will not meet ours.
+            if _take(handle) and _lies_at(handle, file):
+                yield True
+                return
+        waited = time.monotonic() - began
+        if waited >= max(patience, _MOMENT):
+            break
+        if waited >= _MOMENT and waiting is not None and not told:
+            told = True
+            waiting()
+        time.sleep(_PAUSE)
+    yield False
 
 
 def is_held(file: Path) -> bool:
@@ -34,6 +47,13 @@ def is_held(file: Path) -> bool:
         with file.open("rb") as handle:
             return not _take(handle, shared=True)
     except OSError:
+        return False
+
+
+def _lies_at(handle: BinaryIO, file: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(handle.fileno()), file.stat())
+    except FileNotFoundError:
         return False
 
 

@@ -21,8 +21,12 @@ PUBLIC = "public"
 PRIVATE = "private"
 # Held by `assetpipe watch` (a lock, see ``locks``) as long as it keeps dist up to date with the sources.
 WATCH = ".watch"
+# Written by it while errors are in the way of the next release, for whoever shows them.
+PROBLEMS = ".problems.json"
 # The suffix that the file of an encoding has on disk: those that nginx and Caddy look for.
 CODING_SUFFIXES = {"br": ".br", "gzip": ".gz", "zstd": ".zst"}
+# What file systems allow, in bytes.
+_NAME_MAX = 255
 
 
 # It becomes a file name.
@@ -82,9 +86,10 @@ class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
 class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One release: every asset by its logical path.
 
-    ``prefixes`` are the URL prefixes that it answers for; ``retained`` the ids of older releases whose URLs are still
-    served, newest first. ``imports`` says what bare module specifiers stand for, in logical paths. ``private`` are the
-    assets that no URL leads to, by logical path: an application hands them out.
+    ``prefixes`` are the URL prefixes that it answers for; ``retained`` the ids of the other releases whose URLs are
+    still served, the one that was current last first; ``withdrawn`` those of them that were rolled back from.
+    ``imports`` says what bare module specifiers stand for, in logical paths. ``private`` are the assets that no URL
+    leads to, by logical path: an application hands them out.
     """
 
     format: int
@@ -94,6 +99,7 @@ class Manifest(Struct, frozen=True, kw_only=True, omit_defaults=True):
     imports: dict[str, str] = {}
     assets: dict[str, Asset]
     private: dict[str, Asset] = {}
+    withdrawn: tuple[ReleaseId, ...] = ()
 
     @property
     def areas(self) -> tuple[tuple[str, dict[str, Asset]], ...]:
@@ -118,18 +124,35 @@ def release_id(
     prefixes: tuple[str, ...],
     imports: Mapping[str, str] | None = None,
     private: Mapping[str, Asset] | None = None,
+    known: dict[str, tuple[Asset, bytes]] | None = None,
 ) -> str:
-    """Digest what is answered, content-codings aside: another build of zlib must not make another release."""
-    mapped = [sorted(imports.items())] if imports else []
-    hidden = [{PRIVATE: _answers(private)}] if private else []
-    return Digest.of(msgspec.json.encode((prefixes, _answers(assets), *mapped, *hidden), enc_hook=str)).tag
+    """Digest what is answered, content-codings aside: another build of zlib must not make another release.
+
+    ``known`` spares telling an asset again that is the same object as the last time.
+    """
+    known = {} if known is None else known
+    parts = [msgspec.json.encode(prefixes), _answers(assets, known)]
+    if imports:
+        parts.append(msgspec.json.encode(sorted(imports.items()), enc_hook=str))
+    if private:
+        parts.append(b'{"%b":%b}' % (PRIVATE.encode(), _answers(private, known)))
+    return Digest.of(b"[%b]" % b",".join(parts)).tag
 
 
-def _answers(assets: Mapping[str, Asset]) -> list[tuple[object, ...]]:
-    return [
-        (path, a.url, a.type, a.sha256, a.immutable, [(r.url, r.type, r.sha256, r.negotiated) for r in a.renditions])
-        for path, a in sorted(assets.items())
-    ]
+def _answers(assets: Mapping[str, Asset], known: dict[str, tuple[Asset, bytes]]) -> bytes:
+    told = []
+    for path in sorted(assets):
+        asset = assets[path]
+        held = known.get(path)
+        if held is None or held[0] is not asset:
+            held = known[path] = asset, _answer(path, asset)
+        told.append(held[1])
+    return b"[%b]" % b",".join(told)
+
+
+def _answer(path: str, a: Asset) -> bytes:
+    renditions = [(r.url, r.type, r.sha256, r.negotiated) for r in a.renditions]
+    return msgspec.json.encode((path, a.url, a.type, a.sha256, a.immutable, renditions), enc_hook=str)
 
 
 def import_map(manifest: Manifest) -> dict[str, dict[str, str]]:
@@ -152,17 +175,22 @@ def import_map(manifest: Manifest) -> dict[str, dict[str, str]]:
 
 def diff(old: Manifest | None, new: Manifest) -> Diff:
     """Compare what two releases answer; codings aside."""
-    before, after = ({} if one is None else _told(one) for one in (old, new))
+    before, after = ({} if one is None else _by_path(one) for one in (old, new))
     return Diff(
         added=tuple(sorted(after.keys() - before.keys())),
-        changed=tuple(sorted(path for path in after.keys() & before.keys() if after[path] != before[path])),
+        changed=tuple(sorted(path for path in after if path in before and _differ(before[path], after[path]))),
         removed=tuple(sorted(before.keys() - after.keys())),
     )
 
 
-def _told(release: Manifest) -> dict[str, tuple[str, str, str]]:
+def _by_path(release: Manifest) -> dict[str, tuple[str, Asset]]:
+    return {path: (area, asset) for area, assets in release.areas for path, asset in assets.items()}
+
+
+def _differ(one: tuple[str, Asset], other: tuple[str, Asset]) -> bool:
     """What tells the assets of one release from those of another; a file that becomes private changes."""
-    return {path: (area, a.url, a.sha256) for area, assets in release.areas for path, a in assets.items()}
+    (area, old), (other_area, new) = one, other
+    return area != other_area or (old is not new and (old.url, old.sha256) != (new.url, new.sha256))
 
 
 def load(file: Path) -> Manifest:
@@ -199,18 +227,25 @@ def files(manifest: Manifest) -> dict[str, Encoding]:
     try:
         for area, assets in manifest.areas:
             for asset in assets.values():
-                stored = area + LogicalPath(asset.stored)
-                LogicalPath(asset.url)
-                told[stored] = Encoding(asset.size, asset.sha256)
-                for coding, encoding in asset.encodings.items():
-                    if coding in CODING_SUFFIXES:
-                        told[stored + CODING_SUFFIXES[coding]] = encoding
-                for rendition in asset.renditions:
-                    told[area + LogicalPath(rendition.url)] = Encoding(rendition.size, rendition.sha256)
+                told.update(asset_files(area, asset))
     except ValueError as error:
         raise ManifestError(
             f"the manifest of release {manifest.release} names a file outside of dist: {error}"
         ) from error
+    return told
+
+
+def asset_files(area: str, asset: Asset) -> dict[str, Encoding]:
+    """The files of one asset of an area, as ``files`` tells them. Raises ValueError where a path could lead out."""
+    if asset.file:
+        LogicalPath(asset.url)
+    stored = area + LogicalPath(asset.stored)
+    told = {stored: Encoding(asset.size, asset.sha256)}
+    for coding, encoding in asset.encodings.items():
+        if coding in CODING_SUFFIXES:
+            told[stored + CODING_SUFFIXES[coding]] = encoding
+    for rendition in asset.renditions:
+        told[area + LogicalPath(rendition.url)] = Encoding(rendition.size, rendition.sha256)
     return told
 
 
@@ -219,12 +254,21 @@ def plain_copies(manifest: Manifest) -> dict[str, str]:
 
     Both as paths below ``dist``. A private file has no such copy: no server may find it.
     """
-    return {
-        f"/{PUBLIC}{asset.url}{suffix}": f"/{PUBLIC}{asset.file}{suffix}"
-        for asset in manifest.assets.values()
-        if asset.file
-        for suffix in ("", *suffixes(asset))
-    }
+    told: dict[str, str] = {}
+    for asset in manifest.assets.values():
+        told.update(asset_copies(asset))
+    return told
+
+
+def asset_copies(asset: Asset) -> dict[str, str]:
+    """The plain copies of one public asset, as ``plain_copies`` tells them: that of the file itself first.
+
+    Where a file name has no room for a coding's suffix, there is no such copy.
+    """
+    if not asset.file:
+        return {}
+    copies = {f"/{PUBLIC}{asset.url}{suffix}": f"/{PUBLIC}{asset.file}{suffix}" for suffix in ("", *suffixes(asset))}
+    return {copy: file for copy, file in copies.items() if len(copy.rpartition("/")[2].encode()) <= _NAME_MAX}
 
 
 def suffixes(asset: Asset) -> list[str]:

@@ -40,9 +40,15 @@ class Verified(Struct, frozen=True):
 def verify(dist: Path, observer: Observer | None = None) -> Verified:
     """Check every file of every kept release: there, of the stated size and SHA-256, each encoding whole and right.
 
-    Raises ManifestError where there is no manifest to check against.
+    Where another release is published meanwhile, it is that one that counts. Raises ManifestError where there is no
+    manifest to check against.
     """
-    return _Verifier(dist).run(observer or Silence())
+    while True:
+        verifier = _Verifier(dist)
+        verified = verifier.run(observer or Silence())
+        # What was pruned in the midst of the check is no fault.
+        if not verified.faults or manifests.load(dist / MANIFEST) == verifier.current:
+            return verified
 
 
 class _Verifier:
@@ -50,12 +56,13 @@ class _Verifier:
 
     def __init__(self, dist: Path) -> None:
         self.dist = dist
+        self.current = manifests.load(dist / MANIFEST)
         self.seen: set[tuple[str, Encoding]] = set()
         self.faults: list[Problem] = []
         self.hint = _MENDED
 
     def run(self, observer: Observer) -> Verified:
-        current = manifests.load(self.dist / MANIFEST)
+        current = self.current
         kept = [current]
         self._check_identity(MANIFEST, current)
         for identity in (current.release, *current.retained):
@@ -122,8 +129,6 @@ class _Verifier:
 
     def _check_copy(self, copy: str, stated: Encoding) -> None:
         target = self.dist / copy[1:]
-        if len(target.name.encode()) > 255:
-            return  # no such file can be
         try:
             right = Digest.of(target.read_bytes()) == stated.sha256
         except OSError:

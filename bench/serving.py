@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from assetpipe import AssetPipe, asgi
 from assetpipe.build import build
-from assetpipe.config import Config
+from assetpipe.config import Config, Keep
 from assetpipe.manifest import CODING_SUFFIXES, MANIFEST, PUBLIC, RELEASES, Asset, Encoding, Manifest, Rendition
 from assetpipe.paths import Digest
 from assetpipe.publish import publish
@@ -213,7 +213,7 @@ def make_site(folder: Path) -> Site:
     noise = Image.frombytes("RGB", (56, 40), chance.randbytes(56 * 40 * 3))
     noise.resize((640, 440), Image.Resampling.BICUBIC).save(static / "picture.jpg", quality=92)
     built = build(Config(base=folder))
-    publish(built.manifest, built.files, folder / "dist", 3)
+    publish(built.manifest, built.files, folder / "dist", Keep())
     assets = built.manifest.assets
     picture = assets["/static/picture.jpg"]
     site = Site(

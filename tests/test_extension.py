@@ -92,7 +92,7 @@ def release(app: Flask, **changes: Any) -> Manifest:
     config = Config(**{**{name: getattr(config, name) for name in config.__struct_fields__}, **changes})
     built = build(config)
     assert not built.failed, built.problems
-    return publish.publish(built.manifest, built.files, config.dist_folder, 3).manifest
+    return publish.publish(built.manifest, built.files, config.dist_folder, config.keep).manifest
 
 
 def tagged(manifest: Manifest, path: str) -> str:

@@ -7,18 +7,25 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from assetpipe import locks, manifest, publish
+from assetpipe import releases as releases_
+from assetpipe.build import Build
+from assetpipe.cli import main
 from assetpipe.config import Compress, Folders, Keep
 from assetpipe.errors import PublishError
 from assetpipe.transforms import encodings
 from assetpipe.verify import verify
 from tests import pictures
 from tests.conftest import Project, write
+from tests.kills import ended_at
 
 CSS = "a{color:red}" * 30
 AREAS = {"/static/": "static", "/secret/": Folders("secret", private=True)}
@@ -26,6 +33,18 @@ AREAS = {"/static/": "static", "/secret/": Folders("secret", private=True)}
 
 def releases(project: Project) -> list[str]:
     return sorted(file.stem for file in (project.dist / "releases").iterdir())
+
+
+def assert_only_what_is_kept(project: Project) -> None:
+    """All files are named by releases that are kept, and these have all of their files."""
+    current = publish.current(project.dist)
+    assert current is not None
+    named = {"/manifest.json", *manifest.files(current), *manifest.plain_copies(current)}
+    for release in (current.release, *current.retained):
+        record = f"releases/{release}.json"
+        named |= {f"/{record}", *manifest.files(manifest.load(project.dist / record))}
+    assert {f"/{name}" for name in project.snapshot()} == named
+    assert not (project.dist / ".new").exists()
 
 
 def test_a_release_lies_where_the_design_says(project: Project) -> None:
@@ -277,14 +296,61 @@ def test_missing_and_cut_files_are_written_again(project: Project) -> None:
     assert verify(project.dist).faults == ()
 
 
-def test_a_second_publisher_is_told_to_wait(project: Project) -> None:
+def test_a_second_publisher_waits_for_the_first(project: Project) -> None:
     project.write({"a.txt": "1"})
     project.dist.mkdir()
     with locks.holding(project.dist / ".lock") as mine:
         assert mine
-        with pytest.raises(PublishError, match="another build is publishing"):
-            project.publish()
+        waiting = threading.Thread(target=project.publish)
+        waiting.start()
+        waiting.join(0.3)
+        assert waiting.is_alive()
+        assert not (project.dist / "manifest.json").exists()
+    waiting.join()
+    assert verify(project.dist).faults == ()
+
+
+def test_a_publisher_that_waits_in_vain_says_so_and_changes_nothing(project: Project) -> None:
+    project.write({"a.txt": "1"})
     project.publish()
+    before = project.snapshot()
+    project.write({"a.txt": "2"})
+    built = project.build()
+    patient = publish.Publisher(project.dist, Keep(), patience=0.2)
+    with locks.holding(project.dist / ".lock"), pytest.raises(PublishError, match="another build is publishing"):
+        patient.publish(built.manifest, built.files)
+    assert project.snapshot() == before
+    assert patient.publish(built.manifest, built.files).written == 1
+
+
+def _publish_some(folder: str, name: str) -> None:
+    project = Project(Path(folder))
+    project.configure(cache=f".cache-{name}", roots={"/static/": name}, plain=("sw.js",), keep=Keep(releases=2))
+    for n in range(8):
+        write(project.folder / name, {"a.css": CSS + f"{name}{{c:{n}}}", "sw.js": f"{name}{n};"})
+        project.publish()
+
+
+def test_processes_that_publish_at_once_all_do_and_the_last_one_counts(project: Project) -> None:
+    context = multiprocessing.get_context("spawn")
+    processes = [context.Process(target=_publish_some, args=(str(project.folder), name)) for name in "xyz"]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert verify(project.dist).faults == ()
+    assert_only_what_is_kept(project)
+
+
+def test_a_deleted_lock_file_lets_nobody_in(project: Project) -> None:
+    """Somebody deletes dist while a build publishes there: whoever comes then must not meet a lock of another file."""
+    project.dist.mkdir()
+    lock = project.dist / ".lock"
+    with locks.holding(lock) as first:
+        lock.unlink()
+        with locks.holding(lock) as second, locks.holding(lock) as third:
+            assert (first, second, third) == (True, True, False)
 
 
 def test_a_full_disk_publishes_nothing_and_says_what_to_do(project: Project) -> None:
@@ -305,7 +371,7 @@ def test_a_full_disk_publishes_nothing_and_says_what_to_do(project: Project) -> 
         built = build(config)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
         try:
-            publish.publish(built.manifest, built.files, config.dist_folder, 3)
+            publish.publish(built.manifest, built.files, config.dist_folder, config.keep)
         except PublishError as error:
             print(error)
     """
@@ -357,8 +423,268 @@ def test_a_killed_build_leaves_a_whole_release_and_the_next_one_cleans_up(projec
     project.write({"a.css": CSS, "sw.js": "1"})
     current = project.publish().manifest
     assert verify(project.dist).faults == ()
-    named = {*manifest.files(current), *manifest.plain_copies(current)}
-    for release in current.retained:
-        named |= {*manifest.files(manifest.load(project.dist / f"releases/{release}.json"))}
-    assert {f"/{name}" for name in project.snapshot() if name.startswith(("public/", "private/"))} == named
-    assert releases(project) == sorted((current.release, *current.retained))
+    assert current.retained
+    assert_only_what_is_kept(project)
+
+
+def _state(project: Project, n: int) -> Build:
+    """One of several states of a project with everything that publishing has to do with."""
+    same = min(n, 3)  # the states 3 and 4 are one release in two codings
+    folder = project.folder / f"state{same}"
+    write(folder / "static", {f"dir{same}/a.css": CSS + f"b{{c:{same}}}", "same.txt": "x"})
+    if n != 1:
+        write(folder / "static", {"sw.js": f"let version={same};" * 40})
+    write(folder / "secret", {"b.txt": f"{same}\n" * 40})
+    roots = {"/static/": str(folder / "static"), "/secret/": Folders(str(folder / "secret"), private=True)}
+    codings = Compress(encodings=("gzip",) if n == 4 else ("br", "gzip"))
+    project.configure(plain=("sw.js",), keep=Keep(releases=2), roots=roots, compress=codings)
+    return project.build()
+
+
+def _publish_state(built: Build, dist: Path) -> None:
+    publish.publish(built.manifest, built.files, dist, Keep(releases=2))
+
+
+def _roll_back(dist: Path) -> None:
+    releases_.rollback(dist)
+
+
+def _prune(dist: Path) -> None:
+    releases_.prune(dist, Keep(releases=1))
+
+
+CHANGES: dict[str, Callable[[list[Build], Path], tuple[Callable[..., None], *tuple[Any, ...]]]] = {
+    "a new release": lambda builds, dist: (_publish_state, builds[3], dist),
+    "the same in other codings": lambda builds, dist: (_publish_state, builds[4], dist),
+    "an older one again": lambda builds, dist: (_publish_state, builds[1], dist),
+    "a rollback": lambda builds, dist: (_roll_back, dist),
+    "pruning": lambda builds, dist: (_prune, dist),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_killed_before_any_change_of_any_file_it_leaves_a_whole_release_and_the_next_one_cleans_up(
+    project: Project, change: str
+) -> None:
+    """SIGKILL at every single instant at which a file is about to be made, renamed or deleted."""
+    builds = [_state(project, n) for n in range(5)]
+    numbers = (0, 1, 3) if change == "the same in other codings" else (0, 1, 2)
+    for n in numbers:
+        publish.publish(builds[n].manifest, builds[n].files, project.dist, Keep(releases=2))
+    saved = project.folder / "saved"
+    shutil.copytree(project.dist, saved)
+    before = publish.current(project.dist)
+    assert before is not None
+    at = 0
+    found = set()
+    while True:
+        at += 1
+        shutil.rmtree(project.dist)
+        shutil.copytree(saved, project.dist)
+        code = ended_at(at, signal.SIGKILL, *CHANGES[change](builds, project.dist))
+        verified = verify(project.dist)
+        assert [fault for fault in verified.faults if fault.kind != "fault-copy"] == []
+        now = publish.current(project.dist)
+        assert now is not None
+        found.add(now == before)
+        if code == 0:
+            assert verified.faults == ()
+            assert_only_what_is_kept(project)
+            break
+        assert code == -signal.SIGKILL
+        _publish_state(builds[at % 3], project.dist)
+        assert verify(project.dist).faults == ()
+        assert_only_what_is_kept(project)
+    assert at > 8
+    assert found == {True, False}
+
+
+def _build_with_the_command(folder: str, told: str) -> None:
+    os.chdir(folder)
+    with open(told, "w") as out:
+        os.dup2(out.fileno(), 2)
+        main(["build"])
+
+
+def test_what_an_interrupted_build_says_of_the_release_is_true(project: Project) -> None:
+    """SIGINT at every instant at which a file is about to be changed."""
+    (project.folder / "assetpipe.toml").write_text('plain = ["sw.js"]\nkeep.releases = 1\n')
+    project.write({"a.css": CSS, "sw.js": "1;", "b.txt": "b"})
+    here = (str(project.folder), str(project.folder / "told"))
+    assert ended_at(0, signal.SIGINT, _build_with_the_command, *here) == 0
+    saved = project.folder / "saved"
+    shutil.copytree(project.dist, saved)
+    before = project.snapshot()
+    project.write({"a.css": CSS + "x{}", "sw.js": "2;"})
+    said = set()
+    at = 0
+    while True:
+        at += 1
+        shutil.rmtree(project.dist)
+        shutil.copytree(saved, project.dist)
+        code = ended_at(at, signal.SIGINT, _build_with_the_command, *here)
+        if code == 0:
+            break
+        assert code == 130
+        text = (project.folder / "told").read_text()
+        untouched = project.snapshot()["manifest.json"] == before["manifest.json"]
+        assert ("Nothing was published" in text) == untouched
+        assert ("the release is published" in text) == (not untouched)
+        assert "Traceback" not in text
+        said.add(untouched)
+        assert [fault for fault in verify(project.dist).faults if fault.kind != "fault-copy"] == []
+    assert said == {True, False}
+
+
+SCRIPT = """
+    import sys
+    from pathlib import Path
+    from assetpipe import publish
+    from assetpipe.build import build
+    from assetpipe.config import Config
+    from assetpipe.errors import PublishError
+    config = Config(base=Path(sys.argv[1]))
+    built = build(config)
+    try:
+        publish.publish(built.manifest, built.files, config.dist_folder, config.keep)
+    except PublishError as error:
+        print(error)
+"""
+
+
+def publish_in_own_mounts(project: Project, mount: str) -> str:
+    """What publishing says where something is mounted that no other process sees; ``dist`` comes after ``mount``."""
+    unshare = ["unshare", "--map-root-user", "--mount"]
+    if not shutil.which("unshare") or subprocess.run([*unshare, "true"], check=False, capture_output=True).returncode:
+        pytest.skip("needs unshare of util-linux, and leave to use it")
+    script = f'{mount} "$0" && "$1" -c "$2" "$3" && cp -a "$0" "$4"'
+    arguments = [str(project.dist), sys.executable, textwrap.dedent(SCRIPT), str(project.folder)]
+    command = [*unshare, "sh", "-c", script, *arguments, str(project.folder / "after")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_a_disk_that_is_full_for_real_keeps_the_release_and_nothing_of_the_new_one(project: Project) -> None:
+    project.write({"a.css": CSS})
+    project.publish()
+    before = project.snapshot()
+    project.write({f"{n}.bin": os.urandom(100_000) for n in range(20)})
+    project.build()
+    shutil.copytree(project.dist, project.folder / "copy")
+    told = publish_in_own_mounts(
+        project, f"mount -t tmpfs -o size=1m none {project.dist} && cp -a {project.folder}/copy/."
+    )
+    assert "No space left on device: nothing was published, and the release before is untouched. Make room in" in told
+    shutil.rmtree(project.dist)
+    shutil.move(project.folder / "after", project.dist)
+    assert project.snapshot() == before
+    assert project.publish().written == 20
+    assert_only_what_is_kept(project)
+
+
+def test_a_folder_that_cannot_be_written_is_named_with_what_to_do(project: Project) -> None:
+    project.write({"a.css": CSS})
+    project.publish()
+    before = project.snapshot()
+    project.write({"a.css": CSS + "x{}"})
+    project.build()
+    told = publish_in_own_mounts(project, f"mount --bind -o ro {project.dist}")
+    assert "Read-only file system: nothing was published, and the release before is untouched. Make " in told
+    assert "writable for this user" in told
+    assert project.snapshot() == before
+
+
+@pytest.mark.parametrize("name", ["public/static", "public/static/css", ".new", "releases"])
+def test_a_file_in_the_place_of_a_folder_ends_the_publishing_before_it_begins(project: Project, name: str) -> None:
+    project.write({"css/a.css": CSS})
+    write(project.dist, {name: "theirs"})
+    with pytest.raises(PublishError, match=r"nothing was published.* did not put there is in the way\. Move it"):
+        project.publish()
+    assert {path: data for path, data in project.snapshot().items() if path != ".lock"} == {name: b"theirs"}
+
+
+def test_a_publisher_leaves_what_single_publishings_leave(project: Project) -> None:
+    once, often = project.folder / "once", project.folder / "often"
+    publisher = publish.Publisher(often, Keep(releases=2), durable=False)
+    for n in (0, 1, 2, 3, 4, 3, 1, 1, 0, 4, 2):
+        built = _state(project, n)
+        done = publisher.publish(built.manifest, built.files)
+        assert publish.publish(built.manifest, built.files, once, Keep(releases=2)) == done
+        left = [
+            {file.relative_to(dist): file.read_bytes() for file in dist.rglob("*") if file.is_file()}
+            for dist in (once, often)
+        ]
+        assert left[0] == left[1]
+        assert verify(often).faults == ()
+        text = (often / "manifest.json").read_bytes()
+        assert text == manifest.load(often / "manifest.json").dump()
+
+
+def _delete_all(project: Project) -> None:
+    shutil.rmtree(project.dist)
+
+
+def _let_another_publish(project: Project) -> None:
+    _publish_state(_state(project, 1), project.dist)
+
+
+def _let_another_be_killed(project: Project) -> None:
+    built = _state(project, 3)
+    assert ended_at(9, signal.SIGKILL, _publish_state, built, project.dist) == -signal.SIGKILL
+
+
+def _let_another_roll_back(project: Project) -> None:
+    releases_.rollback(project.dist)
+
+
+@pytest.mark.parametrize("other", [_delete_all, _let_another_publish, _let_another_be_killed, _let_another_roll_back])
+def test_a_publisher_notices_what_others_did_since(project: Project, other: Callable[[Project], None]) -> None:
+    publisher = publish.Publisher(project.dist, Keep(releases=2), durable=False)
+    for n in (0, 1, 2):
+        built = _state(project, n)
+        publisher.publish(built.manifest, built.files)
+    other(project)
+    built = _state(project, 2)
+    assert publisher.publish(built.manifest, built.files).manifest.release == built.manifest.release
+    assert verify(project.dist).faults == ()
+    assert_only_what_is_kept(project)
+    assert (project.dist / "public/static/sw.js").read_bytes() == project.public("/static/sw.js")
+
+
+def _publish_and_fail_on_any_access(built: Build, dist: Path) -> None:
+    def watch(event: str, details: tuple[object, ...]) -> None:
+        if event == "open" and "/public/" in str(details[0]):
+            os._exit(3)
+
+    sys.addaudithook(watch)
+    publish.publish(built.manifest, built.files, dist, Keep(releases=2))
+
+
+def test_publishing_the_current_release_opens_none_of_its_files_and_changes_nothing(project: Project) -> None:
+    built = _state(project, 2)
+    publish.publish(built.manifest, built.files, project.dist, Keep(releases=2))
+
+    def stamps() -> dict[str, tuple[int, int]]:
+        every = [project.dist, *project.dist.rglob("*")]
+        return {str(f): (f.stat().st_ino, f.stat().st_mtime_ns) for f in every if f.name != ".lock"}
+
+    before = stamps()
+    assert ended_at(0, signal.SIGKILL, _publish_and_fail_on_any_access, built, project.dist) == 0
+    assert stamps() == before
+
+
+def test_what_a_killed_build_announced_is_no_release_when_the_manifest_is_lost(project: Project) -> None:
+    builds = [_state(project, n) for n in (0, 1, 2, 3)]
+    for built in builds[:2]:
+        _publish_state(built, project.dist)
+        time.sleep(0.01)
+    assert ended_at(9, signal.SIGKILL, _publish_state, builds[2], project.dist) == -signal.SIGKILL
+    assert builds[2].manifest.release in releases(project)
+    (project.dist / "manifest.json").unlink()
+    _publish_state(builds[3], project.dist)
+    current = publish.current(project.dist)
+    assert current is not None
+    assert current.retained == (builds[1].manifest.release,)
+    assert verify(project.dist).faults == ()
+    assert_only_what_is_kept(project)

@@ -19,6 +19,7 @@ from urllib.parse import quote
 import pytest
 
 from assetpipe import publish
+from assetpipe.config import Keep
 from assetpipe.manifest import CODING_SUFFIXES, PUBLIC, Manifest
 from assetpipe.paths import Digest
 from tests.conftest import Project, write
@@ -85,7 +86,7 @@ class Site:
                 for target in (path, asset.url):
                     self.answers.setdefault(target, {})[Digest.of(data).etag] = coding, data
         self.begun += 1
-        done = publish.publish(built.manifest, built.files, self.project.dist, keep=KEEP)
+        done = publish.publish(built.manifest, built.files, self.project.dist, Keep(KEEP))
         self.releases.append(done.manifest)
         return done.manifest
 

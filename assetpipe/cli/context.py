@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import functools
 import json
+import os
+import sys
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -11,12 +14,15 @@ import click
 
 from assetpipe import config as configuration
 from assetpipe.errors import AssetpipeError, ConfigError, SourceError
+from assetpipe.manifest import MANIFEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 P = ParamSpec("P")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
+# The manifest's file, and its stamp when the command began.
+_BEFORE = "assetpipe.before"
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print a machine's answer, and nothing else, on stdout.")
 dist_option = click.option(
@@ -46,11 +52,31 @@ def ends_well(command: Callable[P, int | None]) -> Callable[P, None]:
         except AssetpipeError as error:
             code = _say(f"error: {error}", FAILED, bool(kwargs.get("as_json")))
         except KeyboardInterrupt:
-            click.echo("Interrupted. Nothing was published; the release before is as it was.", err=True)
+            click.echo(f"Interrupted. {_how_it_stands()}", err=True)
+            if threading.active_count() > 1:
+                # What they are at may take seconds, and nobody wants it any more.
+                sys.stdout.flush()
+                os._exit(INTERRUPTED)
             code = INTERRUPTED
         click.get_current_context().exit(code)
 
     return run
+
+
+def _how_it_stands() -> str:
+    """Whether anything was published since the command began. The disk knows: a signal comes between any two steps."""
+    file, before = click.get_current_context().meta.get(_BEFORE, (None, None))
+    if file is None or _stamp(file) == before:
+        return "Nothing was published; the release before is as it was."
+    return "But the release is published; the next build tidies up after it."
+
+
+def _stamp(file: Path) -> tuple[int, int] | None:
+    try:
+        found = file.stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_ino
 
 
 def find_config(source: Path | None, dist: Path | None, app: str | None) -> configuration.Config:
@@ -67,6 +93,8 @@ def find_config(source: Path | None, dist: Path | None, app: str | None) -> conf
         config = config.with_roots({"/static/": [source.absolute()]})
     if dist is not None:
         config = config.with_dist(dist.absolute())
+    manifest = config.dist_folder / MANIFEST
+    click.get_current_context().meta[_BEFORE] = (manifest, _stamp(manifest))
     return config
 
 
