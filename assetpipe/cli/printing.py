@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 import msgspec
 
+from assetpipe import manifest as manifests
 from assetpipe.errors import Problem, Severity
+from assetpipe.units import count, size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from assetpipe.manifest import Asset, Diff, Manifest
-    from assetpipe.publish import Published
 
 _COLOURS = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.NOTE: "blue"}
 _SHOWN = 10  # lines of each kind of change
@@ -22,7 +23,12 @@ _MOST_MILD = 100
 
 
 def print_problems(problems: Iterable[Problem]) -> None:
-    """Print problems to stderr, each as ``file:line:column: severity: text``, with its hint below.
+    """Print problems to stderr, as ``told_problems`` has them."""
+    click.echo(told_problems(problems), err=True, nl=False)
+
+
+def told_problems(problems: Iterable[Problem]) -> str:
+    """Lines of problems, each as ``file:line:column: severity: text``, with its hint below.
 
     A hint that the next problem has, too, is left to that. Of warnings and notes the first hundred are enough.
     """
@@ -32,14 +38,16 @@ def print_problems(problems: Iterable[Problem]) -> None:
         mild += problem.severity is not Severity.ERROR
         if problem.severity is Severity.ERROR or mild <= _MOST_MILD:
             told.append(problem)
+    lines = []
     for problem, following in zip_longest(told, told[1:]):
         place = click.style(problem.place, bold=True) + ": " if problem.place else ""
         severity = click.style(problem.severity.value, fg=_COLOURS[problem.severity], bold=True)
-        click.echo(f"{place}{severity}: {problem.text}", err=True)
+        lines.append(f"{place}{severity}: {problem.text}")
         if problem.hint and (following is None or following.hint != problem.hint):
-            click.echo(f"    {problem.hint}", err=True)
+            lines.append(f"    {problem.hint}")
     if mild > _MOST_MILD:
-        click.echo(f"… and {mild - _MOST_MILD:,} more warnings and notes: --json has them all", err=True)
+        lines.append(f"… and {mild - _MOST_MILD:,} more warnings and notes: --json has them all")
+    return "".join(f"{line}\n" for line in lines)
 
 
 def answer(manifest: Manifest, problems: Sequence[Problem], *, published: bool, diff: Diff, worked: int) -> bytes:
@@ -60,52 +68,60 @@ def answer(manifest: Manifest, problems: Sequence[Problem], *, published: bool, 
     return msgspec.json.encode(told)
 
 
-def print_summary(published: Published, diff: Diff, dist: str, seconds: float) -> None:
-    """Print what was published to stdout."""
-    manifest, previous = published.manifest, published.previous
-    total = sum(asset.size for asset in _assets(manifest))
+def told_release(manifest: Manifest, previous: Manifest | None, changed: int, dist: str, seconds: str) -> str:
+    """Lines on the release that is published: its sizes, and what is new against the one before.
+
+    ``changed`` are files of dist that were written or pruned.
+    """
     release = click.style(manifest.release, bold=True)
     same = previous is not None and previous.release == manifest.release
     state = "is published to"
     if same:
-        changed = published.written + published.pruned
-        state = f"is the current one, and {_count(changed, 'file')} changed, in" if changed else "is already in"
-    click.echo(f"Release {release} {state} {dist} ({seconds:.1f} s)\n")
-    click.echo(f"  {_count(len(_assets(manifest)), 'file')}, {size(total)}")
+        state = f"is the current one, and {count(changed, 'file')} changed, in" if changed else "is already in"
+    lines = [f"Release {release} {state} {dist} ({seconds} s)", "", *_sizes(manifest)]
+    if not same:
+        lines += _news(previous, manifest)
+    return "".join(f"{line}\n" for line in lines)
+
+
+def told_plan(manifest: Manifest, previous: Manifest | None, dist: str) -> str:
+    """Lines on what publishing would change."""
+    release = click.style(manifest.release, bold=True)
+    if previous is not None and previous.release == manifest.release:
+        return f"Release {release} is already in {dist}: nothing would change.\n"
+    files, total = len(_assets(manifest)), sum(asset.size for asset in _assets(manifest))
+    lines = [f"Release {release} would be published to {dist}", "", f"  {count(files, 'file')}, {size(total)}"]
+    return "".join(f"{line}\n" for line in (*lines, *_news(previous, manifest)))
+
+
+def told_verdict(problems: Sequence[Problem]) -> str:
+    """Lines on how many problems there were, if any."""
+    counts = [(severity, sum(p.severity is severity for p in problems)) for severity in Severity]
+    lines = []
+    if told := [count(number, severity.value) for severity, number in counts if number]:
+        lines += ["", f"  {', '.join(told)} (above)"]
+    if sum(problem.kind.startswith("missing-") for problem in problems) >= _SHOWN:
+        lines.append("  What is not yours to mend can be told so: [tool.assetpipe.missing]")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def _sizes(manifest: Manifest) -> Iterator[str]:
+    yield f"  {count(len(_assets(manifest)), 'file')}, {size(sum(asset.size for asset in _assets(manifest)))}"
     for name, files, before, after in _savings(manifest):
         share = f"{100 * (before - after) / before:.0f} % smaller" if before else ""
-        click.echo(f"    {name:<6} {_count(files, 'file'):>11}   {size(before):>9} → {size(after):>9}   {share}")
-    if previous is not None and not same and (diff.added or diff.changed or diff.removed):
-        click.echo(f"\n  Since release {previous.release}:")
-        for sign, word, paths in (
-            ("+", "added", diff.added),
-            ("~", "changed", diff.changed),
-            ("-", "gone", diff.removed),
-        ):
-            for path in paths[:_SHOWN]:
-                click.echo(f"    {sign} {path}")
-            if len(paths) > _SHOWN:
-                click.echo(f"    {sign} … and {len(paths) - _SHOWN} more {word}")
+        yield f"    {name:<6} {count(files, 'file'):>11}   {size(before):>9} → {size(after):>9}   {share}"
 
 
-def print_verdict(problems: Sequence[Problem]) -> None:
-    """Print how many problems there were to stdout, if any."""
-    counts = [(severity, sum(p.severity is severity for p in problems)) for severity in Severity]
-    if told := [_count(count, severity.value) for severity, count in counts if count]:
-        click.echo(f"\n  {', '.join(told)} (above)")
-    if sum(problem.kind.startswith("missing-") for problem in problems) >= _SHOWN:
-        click.echo("  What is not yours to mend can be told so: [tool.assetpipe.missing]")
-
-
-def size(count: int) -> str:
-    """Bytes in the unit that a person would use, with three digits: ``5 B``, ``1.24 kB``, ``18.2 MB``."""
-    if count < 1000:
-        return f"{count} B"
-    value, units = count / 1000, ["kB", "MB", "GB"]
-    while value >= 999.5 and len(units) > 1:
-        value /= 1000
-        units.pop(0)
-    return f"{value:.{2 if value < 9.995 else 1 if value < 99.95 else 0}f} {units[0]}"
+def _news(previous: Manifest | None, manifest: Manifest) -> Iterator[str]:
+    if previous is None:
+        return
+    diff = manifests.diff(previous, manifest)
+    if diff.added or diff.changed or diff.removed:
+        yield f"\n  Since release {previous.release}:"
+    for sign, word, paths in (("+", "added", diff.added), ("~", "changed", diff.changed), ("-", "gone", diff.removed)):
+        yield from (f"    {sign} {path}" for path in paths[:_SHOWN])
+        if len(paths) > _SHOWN:
+            yield f"    {sign} … and {len(paths) - _SHOWN} more {word}"
 
 
 def _assets(manifest: Manifest) -> list[Asset]:
@@ -127,5 +143,6 @@ def _savings(manifest: Manifest) -> Iterator[tuple[str, int, int, int]]:
         yield name, files, before, after
 
 
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+def safe(text: str) -> str:
+    """A name that somebody else chose, with whatever could act on a terminal escaped."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

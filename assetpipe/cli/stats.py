@@ -9,6 +9,7 @@ import msgspec
 
 from assetpipe.cli import context, printing
 from assetpipe.cli.progress import ProgressLine
+from assetpipe.units import size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -58,12 +59,12 @@ def stats(
 
 
 def _print(told: Stats, *, everything: bool) -> None:
-    click.echo(f"{told.requests:,} request{'' if told.requests == 1 else 's'} for assets, {printing.size(told.bytes)}")
+    click.echo(f"{told.requests:,} request{'' if told.requests == 1 else 's'} for assets, {size(told.bytes)}")
     width = max((len(f"{count:,}") for count in told.statuses.values()), default=0)
     for status, count in told.statuses.items():
         click.echo(f"  {status}  {count:>{width},}")
     rows, pages = (None, None) if everything else (_SHOWN, _PAGES)
-    _print_list("Never asked for", len(told.never), (f"  {_safe(path)}" for path in told.never[:rows]), rows)
+    _print_list("Never asked for", len(told.never), (f"  {printing.safe(path)}" for path in told.never[:rows]), rows)
     _print_asked("Asked for by the plain URL, though there is a tagged one", told.plain, rows, pages)
     _print_asked("Answered 404", told.missing, rows, pages)
     _print_asked("Asked for in older releases", told.stale, rows, pages)
@@ -74,10 +75,10 @@ def _print_asked(title: str, asked: Sequence[Asked], rows: int | None, pages: in
 
     def lines() -> Iterator[str]:
         for one in asked[:rows]:
-            yield f"  {one.count:>{width},}  {_safe(one.path)}"
+            yield f"  {one.count:>{width},}  {printing.safe(one.path)}"
             inner = max((len(f"{page.count:,}") for page in one.referers[:pages]), default=0)
             for page in one.referers[:pages]:
-                yield f"  {'':{width}}    {page.count:>{inner},} from {_safe(page.url)}"
+                yield f"  {'':{width}}    {page.count:>{inner},} from {printing.safe(page.url)}"
             if pages is not None and len(one.referers) > pages:
                 yield f"  {'':{width}}    … and from {len(one.referers) - pages:,} more"
 
@@ -90,8 +91,3 @@ def _print_list(title: str, count: int, lines: Iterable[str], rows: int | None) 
         click.echo(line)
     if rows is not None and count > rows:
         click.echo(f"  … and {count - rows:,} more: --all names them")
-
-
-def _safe(text: str) -> str:
-    """What a client chose, with whatever could act on a terminal escaped."""
-    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
