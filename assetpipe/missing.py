@@ -46,22 +46,24 @@ class Policy:
 
 
 class Names:
-    """The names that there are, to find the one that was probably meant."""
+    """The names that there are, to find the one that was probably meant. Sorted when first asked."""
 
     def __init__(self, paths: Iterable[LogicalPath]) -> None:
+        self._paths = paths
         self._by_name: dict[str, list[LogicalPath]] = {}
         self._by_fold: dict[str, LogicalPath] = {}
         self._by_folder: dict[str, list[LogicalPath]] = {}
-        for path in sorted(paths):
-            self._by_name.setdefault(path.name, []).append(path)
-            self._by_fold.setdefault(path.casefold(), path)
-            self._by_folder.setdefault(path.folder, []).append(path)
         # Names by the two-letter pieces that they are made of; made when first asked for.
         self._pieces: dict[str, list[str]] = {}
         self._close: dict[LogicalPath, LogicalPath | None] = {}
 
     def hint(self, sought: LogicalPath) -> str:
         """What to do about a reference to ``sought``."""
+        if not self._by_name:
+            for path in sorted(self._paths):
+                self._by_name.setdefault(path.name, []).append(path)
+                self._by_fold.setdefault(path.casefold(), path)
+                self._by_folder.setdefault(path.folder, []).append(path)
         if (near := self._by_fold.get(sought.casefold())) is not None:
             return f"{near} differs only in case. Write it as the file is named."
         for left_out in _LEFT_OUT:

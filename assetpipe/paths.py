@@ -123,7 +123,7 @@ def resolve(base: LogicalPath, path: str) -> LogicalPath | None:
     if not path.startswith("/") and base.folder == "/":
         parts = parts[1:]
     for part in parts:
-        segment = unquote(part, errors="surrogateescape")
+        segment = unquote(part, errors="surrogateescape") if "%" in part else part
         if segment == "..":
             del segments[-1:]
         elif segment != ".":

@@ -59,6 +59,8 @@ def plan(config: Config, found: Mapping[LogicalPath, Source]) -> Plan:
         for command in config.command
         if (spec := patterns.compiled("command.match", _listed(command.match))) is not None
     ]
+    if not rules:
+        return Plan(dict(found), {}, {}, [])
     planned = Plan({}, {}, {}, [])
     kits: dict[tuple[int, str], Kit] = {}
     plain = patterns.compiled("plain", config.plain)

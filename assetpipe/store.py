@@ -1,18 +1,21 @@
 """The cache: blobs by their content, results by what was read to make them, digests by what ``stat`` says.
 
     <cache>/blobs/<2 hex>/<sha256>      bytes
-    <cache>/results/<2 hex>/<key>       which blobs a job made
+    <cache>/results                     a log: one line a result, which blobs a job made
     <cache>/index                       file -> (mtime, size, inode, SHA-256)
 
-Every write is a rename of a whole file, so a killed build or a second one at the same time leaves nothing half written.
-Deleting any of it only costs the work again.
+A killed build, or a second one at the same time, leaves nothing that is taken for more than it is: a line of the log
+has a checksum of its own, blobs are checked against their digest by whoever reads them. Deleting any of it only costs
+the work again.
 """
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import time
+import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,22 +24,28 @@ from msgspec import Struct
 
 from assetpipe.errors import AssetpipeError, Problem, Severity, SourceError
 from assetpipe.paths import Digest
+from assetpipe.sources import is_racy
+from assetpipe.workers import Facts  # noqa: TC001 - msgspec reads what it decodes by
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator, Sequence
 
     from assetpipe.sources import Source
+    from assetpipe.workers import Output
 
-# A file changed within this time before it was read may change again without its mtime moving ("racily clean", as git
-# calls it): its digest is not remembered.
-_RACY_NS = 2_000_000_000
+_DAY = 86_400
+# The log is written anew when it has this many lines for each result.
+_LINES_EACH = 3
+_NEW = ".new-"
+_ABANDONED = 3600  # seconds after which what no result names is nobody's
 
 
-Facts = dict[str, str | int]
+class DamageError(AssetpipeError):
+    """A blob of the cache is gone or damaged: what made it has to be done again."""
 
 
 class Blob(Struct, frozen=True):
-    """Bytes known by digest, and the file that they lie in."""
+    """Bytes known by digest, and the file that they lie in. ``shown`` is the source's; a blob of the cache has none."""
 
     digest: Digest
     size: int
@@ -44,23 +53,27 @@ class Blob(Struct, frozen=True):
     shown: str = ""
 
     def read(self) -> bytes:
-        """The bytes. Raises SourceError where the file no longer holds them."""
+        """The bytes. Raises SourceError where a source no longer holds them, DamageError where the cache does not."""
         try:
-            data = Path(self.file).read_bytes()
+            with open(self.file, "rb") as file:
+                data = file.read()
         except OSError as error:
-            raise SourceError(self._changed("vanished or became unreadable during the build")) from error
+            raise self._changed("vanished or became unreadable during the build") from error
         if len(data) != self.size or Digest.of(data) != self.digest:
-            raise SourceError(self._changed("changed during the build"))
+            raise self._changed("changed during the build")
         return data
 
-    def _changed(self, what: str) -> Problem:
-        return Problem(
+    def _changed(self, what: str) -> AssetpipeError:
+        if not self.shown:
+            return DamageError(f"{self.file}: a result in the cache {what}. Run the build again.")
+        problem = Problem(
             kind="changed",
             severity=Severity.ERROR,
             text=f"the file {what}",
-            file=self.shown or self.file,
+            file=self.shown,
             hint="Nothing was published. Run the build again.",
         )
+        return SourceError(problem)
 
 
 class Job(Struct, frozen=True, array_like=True):
@@ -74,7 +87,8 @@ class Job(Struct, frozen=True, array_like=True):
     @property
     def key(self) -> Digest:
         """The name of the result."""
-        return Digest.of(msgspec.json.encode(self, enc_hook=str))
+        parts = (self.tool, self.version, *self.options, "", *self.inputs)
+        return Digest.of("\0".join([f"{len(parts)} {len(self.inputs)}", *parts]).encode(errors="surrogateescape"))
 
 
 class Made(Struct, frozen=True, array_like=True):
@@ -92,6 +106,15 @@ class Result(Struct, frozen=True, array_like=True):
     facts: Facts = {}
 
 
+class _Line(Struct, array_like=True):
+    """One result in the log, the day (since 1970) on which it was last of use, and a checksum of the rest."""
+
+    key: str
+    day: int
+    result: Result
+    check: int
+
+
 class _Stamp(Struct, frozen=True, array_like=True):
     mtime_ns: int
     size: int
@@ -99,63 +122,171 @@ class _Stamp(Struct, frozen=True, array_like=True):
     digest: str
 
 
-class Store:
-    """The cache in one folder; made when first written to. Safe to use from several threads."""
+class Evicted(Struct, frozen=True):
+    """What was taken out of the cache: results, blobs and their bytes; and the bytes that stay."""
 
-    def __init__(self, folder: Path) -> None:
+    results: int
+    blobs: int
+    bytes: int
+    left: int
+
+
+class Store:
+    """The cache in one folder; made when first written to. For one thread; other processes may use the same folder.
+
+    With ``careful``, a result is recalled only if its blobs are there and whole: for when some turned out not to be.
+    """
+
+    def __init__(self, folder: Path, *, careful: bool = False) -> None:
         self._folder = folder
-        self._index = self._load_index()
+        self._root = str(folder)
+        self._careful = careful
+        self._today = int(time.time() // _DAY)
+        self._index: dict[str, _Stamp] | None = None
         self._seen: dict[str, _Stamp] = {}
+        self._lines: dict[str, _Line] = {}
+        self._read = 0
+        self._unwritten: list[_Line] = []
+        self._rooms: set[str] = set()
+        self._load_results()
 
     def put(self, data: bytes) -> Blob:
         """Keep ``data``. Raises AssetpipeError where the folder cannot be written."""
         digest = Digest.of(data)
-        file = self._path("blobs", digest)
-        if not _holds(file, data):
-            self._write(file, data)
-        return Blob(digest, len(data), str(file))
+        file = self._path(digest)
+        try:
+            held = os.stat(file).st_size == len(data)
+        except OSError:
+            held = False
+        # One of the right size that is damaged is noticed by whoever reads it; what is not, is not written again.
+        if not held or self._careful:
+            with self._explained():
+                self._make(os.path.dirname(file))
+                # In place: who writes it at the same time writes the same bytes, and a part of them is no such blob.
+                handle = os.open(file, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
+                with os.fdopen(handle, "wb") as out:
+                    out.write(data)
+                    out.truncate()
+        return Blob(digest, len(data), file)
 
     def blob(self, made: Made) -> Blob:
         """Where a made thing lies."""
-        return Blob(Digest(made.digest), made.size, str(self._path("blobs", made.digest)))
+        return Blob(Digest(made.digest), made.size, self._path(made.digest))
+
+    def kept(self, digest: Digest, size: int) -> Blob:
+        """The blob of that digest."""
+        return Blob(digest, size, self._path(digest))
 
     def recall(self, job: Job) -> Result | None:
-        """The result of ``job``, if it was made before and all of it is still there and whole."""
-        try:
-            result = msgspec.json.decode(self._path("results", job.key).read_bytes(), type=Result)
-            for made in result.made:
-                self.blob(made).read()
-        except (OSError, msgspec.DecodeError, SourceError):
+        """The result of ``job``, if it was made before."""
+        line = self._lines.get(job.key)
+        if line is None or line.check != _check(line):
             return None
-        return result
+        if self._careful:
+            try:
+                for made in line.result.made:
+                    self.blob(made).read()
+            except DamageError:
+                return None
+        if line.day != self._today:
+            self._unwritten.append(self._enter(line.key, line.result))
+        return line.result
 
-    def remember(self, job: Job, made: Iterable[tuple[bytes, Facts]], **facts: str | int) -> Result:
+    def remember(self, job: Job, output: Output) -> Result:
         """Keep what ``job`` made. Raises AssetpipeError where the folder cannot be written."""
+        made, facts = output
         things = []
         for data, about in made:
             blob = self.put(data)
             things.append(Made(blob.digest, blob.size, about))
         result = Result(tuple(things), facts)
-        self._write(self._path("results", job.key), msgspec.json.encode(result, enc_hook=str))
+        self._unwritten.append(self._enter(job.key, result))
+        if len(self._unwritten) >= 64:
+            self.flush()
         return result
+
+    def flush(self) -> None:
+        """Write down what was remembered since the last time; only what is written is there for the next build."""
+        if not self._unwritten:
+            return
+        data = b"".join(map(_encode, self._unwritten))
+        with self._explained():
+            self._make(self._root)
+            # One write at the end of the file: lines of another build may come between these, but not within one.
+            handle = os.open(os.path.join(self._root, "results"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            try:
+                os.write(handle, b"\n" + data)
+            finally:
+                os.close(handle)
+        self._read += len(self._unwritten)
+        self._unwritten.clear()
+
+    def close(self, limit: int) -> None:
+        """Write down what is not yet, and make the cache no larger than ``limit`` bytes: what was published may go."""
+        self.flush()
+        for file in _listed(self._root):
+            if os.path.basename(file).startswith(_NEW) and _age(file) > _ABANDONED:
+                _remove(file)
+        if self._size() > limit:
+            self.evict(limit * 4 // 5)  # so that not every build does
+        elif self._read > _LINES_EACH * len(self._lines) + 1000:
+            self._write_results()
+
+    def evict(self, limit: int) -> Evicted:
+        """Forget the results that were not of use for longest, until their blobs have no more than ``limit`` bytes."""
+        self.flush()
+        self._load_results()
+        total = self._size()
+        forgotten = []
+        held: dict[str, int] = {}
+        for line in self._lines.values():
+            for made in line.result.made:
+                held[made.digest] = held.get(made.digest, 0) + 1
+        for line in sorted(self._lines.values(), key=lambda line: line.day):
+            if total <= limit:
+                break
+            forgotten.append(line.key)
+            for made in line.result.made:
+                held[made.digest] -= 1
+                if not held[made.digest]:
+                    total -= made.size
+        for key in forgotten:
+            del self._lines[key]
+        self._write_results()
+        blobs = freed = 0
+        for room in _listed(os.path.join(self._root, "blobs")):
+            for blob in _listed(room):
+                # Those of builds that were killed, too; but one that runs now may have made it a moment ago.
+                count = held.get(os.path.basename(blob))
+                if count == 0 or (count is None and (limit == 0 or _age(blob) > _ABANDONED)):
+                    freed += _remove(blob)
+                    blobs += 1
+        return Evicted(len(forgotten), blobs, freed, total)
 
     def known_digest(self, source: Source) -> Digest | None:
         """The digest of a source that has not changed since it was last read, by what ``stat`` says."""
+        if self._index is None:
+            self._index = self._load_index()
         stamp = self._index.get(source.file)
         if stamp is None or (stamp.mtime_ns, stamp.size, stamp.inode) != (source.mtime_ns, source.size, source.inode):
             return None
         self._seen[source.file] = stamp
         return Digest(stamp.digest)
 
+    def digest_before(self, source: Source) -> Digest | None:
+        """The digest that the file of a source had when it was last read, whatever has happened to it since."""
+        stamp = (self._index or {}).get(source.file)
+        return Digest(stamp.digest) if stamp else None
+
     def learn_digest(self, source: Source, digest: Digest) -> None:
         """Remember what a source's bytes digest to, unless it is too young for its mtime to tell a later change."""
-        if time.time_ns() - source.mtime_ns > _RACY_NS:
+        if not is_racy(source.mtime_ns, time.time_ns()):
             self._seen[source.file] = _Stamp(source.mtime_ns, source.size, source.inode, digest)
 
     def save_index(self) -> None:
         """Write the digests of all sources met since the store was opened, if they differ from what is on disk."""
-        if self._seen != self._index:
-            self._write(self._folder / "index", msgspec.json.encode(self._seen, enc_hook=str))
+        if self._seen != (self._index or {}):
+            self._write(os.path.join(self._root, "index"), msgspec.json.encode(self._seen, enc_hook=str))
             self._index = dict(self._seen)
 
     def _load_index(self) -> dict[str, _Stamp]:
@@ -164,24 +295,62 @@ class Store:
         except (OSError, msgspec.DecodeError):
             return {}
 
-    def _path(self, room: str, digest: str) -> Path:
-        return self._folder / room / digest[:2] / digest
-
-    def _write(self, file: Path, data: bytes) -> None:
+    def _load_results(self) -> None:
         try:
-            if not file.parent.is_dir():
-                file.parent.mkdir(parents=True, exist_ok=True)
-                ignore = self._folder / ".gitignore"
-                if not ignore.exists():
-                    ignore.write_text("*\n")
-            handle, temporary = tempfile.mkstemp(dir=file.parent, prefix=".new-")
+            log = (self._folder / "results").read_bytes()
+        except OSError:
+            log = b""
+        self._lines = {}
+        self._read = 0
+        for line in _decoded(log):
+            self._lines[line.key] = line
+            self._read += 1
+
+    def _write_results(self) -> None:
+        if os.path.isdir(self._root):
+            lines = sorted(self._lines.values(), key=lambda line: (line.day, line.key))
+            self._write(os.path.join(self._root, "results"), b"".join(map(_encode, lines)))
+            self._read = len(lines)
+
+    def _enter(self, key: str, result: Result) -> _Line:
+        line = _Line(key, self._today, result, 0)
+        line.check = _check(line)
+        self._lines[key] = line
+        return line
+
+    def _size(self) -> int:
+        sizes = {made.digest: made.size for line in self._lines.values() for made in line.result.made}
+        return sum(sizes.values())
+
+    def _path(self, digest: str) -> str:
+        return f"{self._root}/blobs/{digest[:2]}/{digest}"
+
+    def _write(self, file: str, data: bytes) -> None:
+        with self._explained():
+            folder = os.path.dirname(file)
+            self._make(folder)
+            handle, temporary = tempfile.mkstemp(dir=folder, prefix=_NEW)
             try:
                 with os.fdopen(handle, "wb") as out:
                     out.write(data)
-                Path(temporary).replace(file)
+                os.replace(temporary, file)
             except BaseException:
-                Path(temporary).unlink(missing_ok=True)
+                with contextlib.suppress(OSError):
+                    os.unlink(temporary)
                 raise
+
+    def _make(self, folder: str) -> None:
+        if folder not in self._rooms:
+            os.makedirs(folder, exist_ok=True)
+            ignore = os.path.join(self._root, ".gitignore")
+            if not os.path.exists(ignore):
+                Path(ignore).write_text("*\n")
+            self._rooms.add(folder)
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise AssetpipeError(
                 f"{self._folder}: the cache cannot be written: {error.strerror or error}. "
@@ -189,8 +358,47 @@ class Store:
             ) from error
 
 
-def _holds(file: Path, data: bytes) -> bool:
+def _encode(line: _Line) -> bytes:
+    return msgspec.json.encode(line, enc_hook=str) + b"\n"
+
+
+def _decoded(log: bytes) -> Iterable[_Line]:
+    """The lines of a log; a line that was not written whole is none."""
+    if not log:
+        return
+    decoder = msgspec.json.Decoder(_Line)
     try:
-        return file.stat().st_size == len(data) and file.read_bytes() == data
+        yield from decoder.decode_lines(log)
+        return
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        pass
+    for line in log.split(b"\n"):
+        with contextlib.suppress(msgspec.DecodeError, UnicodeDecodeError):
+            yield decoder.decode(line)
+
+
+def _check(line: _Line) -> int:
+    return zlib.crc32(line.key.encode(), zlib.crc32(repr(line.result).encode(errors="surrogatepass")))
+
+
+def _age(file: str) -> float:
+    try:
+        return time.time() - os.stat(file).st_mtime
     except OSError:
-        return False
+        return 0
+
+
+def _remove(file: str) -> int:
+    """Remove a file; how many bytes it had."""
+    with contextlib.suppress(OSError):
+        size = os.stat(file).st_size
+        os.unlink(file)
+        return size
+    return 0
+
+
+def _listed(folder: str) -> Sequence[str]:
+    try:
+        return sorted(os.path.join(folder, name) for name in os.listdir(folder))
+    except OSError:
+        return ()

@@ -13,7 +13,7 @@ import pytest
 from msgspec.structs import replace
 
 from assetpipe import publish
-from assetpipe.build import Build, build
+from assetpipe.build import Build, Builder, build
 from assetpipe.config import Config
 from assetpipe.publish import Published
 
@@ -51,9 +51,10 @@ class Project:
         return build(self.config)
 
     def publish(self) -> Published:
-        built = self.build()
-        assert not built.failed, built.problems
-        return publish.publish(built.manifest, built.files, self.dist, self.config.keep.releases)
+        with Builder(self.config) as builder:
+            built, published = builder.release(publish.Publisher(self.dist, self.config.keep).publish)
+        assert published is not None, built.problems
+        return published
 
     def public(self, path: str) -> bytes:
         """The published bytes of a logical path."""

@@ -6,7 +6,6 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from msgspec.structs import replace
 
 from assetpipe import build as building
 from assetpipe import publish, sources
-from assetpipe.config import Command, Compress, Images
+from assetpipe.config import Command, Compress, Images, Keep
 from assetpipe.errors import AssetpipeError, ConfigError, Severity
 from assetpipe.paths import Digest
 from assetpipe.verify import verify
+from assetpipe.workers import Workers
 from tests import pictures
 from tests.conftest import Project
 
@@ -172,12 +172,12 @@ def test_minifying_can_be_switched_off(project: Project) -> None:
 
 def test_a_second_build_does_no_work_and_another_option_only_its_own(project: Project) -> None:
     project.write({"a.css": CSS, "p.jpg": pictures.jpeg()})
-    assert sorted(work.tool for work in project.build().work) == ["br", "gzip", "image"]
+    assert sorted(work.tool for work in project.build().work) == ["br", "draft", "gzip", "image"]
     assert project.build().work == ()
     project.configure(compress=Compress(encodings=("br", "gzip", "zstd")))
     assert [work.tool for work in project.build().work] == ["zstd"]
     project.write({"a.css": CSS + "b{}"})
-    assert sorted(work.tool for work in project.build().work) == ["br", "gzip", "zstd"]
+    assert sorted(work.tool for work in project.build().work) == ["br", "draft", "gzip", "zstd"]
 
 
 def test_a_damaged_or_deleted_cache_is_made_again(project: Project) -> None:
@@ -212,10 +212,10 @@ def test_two_checkouts_give_the_same_dist(project: Project, tmp_path: Path) -> N
         one.publish()
     os.utime(other.folder / "static" / "a.css", (1, 1))
     shutil.rmtree(other.config.cache_folder)
-    with ThreadPoolExecutor(max_workers=1) as executor:
-        built = building.build(other.config, executor=executor)
+    with Workers(1) as workers:
+        built = building.build(other.config, workers=workers)
     assert built.problems == ()
-    publish.publish(built.manifest, built.files, other.dist, other.config.keep.releases)
+    publish.publish(built.manifest, built.files, other.dist, other.config.keep)
     assert project.snapshot() == other.snapshot()
 
 
@@ -320,7 +320,7 @@ def test_a_file_that_vanishes_during_the_build_is_an_error(project: Project, mon
     found = sources.find(project.config)
     (project.folder / "static" / "a.css").unlink()
     (project.folder / "static" / "b.txt").unlink()
-    monkeypatch.setattr(sources, "find", lambda config: found)
+    monkeypatch.setattr(sources, "find", lambda *_: found)
     built = project.build()
     assert kinds(built) == [
         ("unreadable", "static/a.css", Severity.ERROR),
@@ -337,7 +337,7 @@ def test_a_file_that_changes_between_build_and_publish_ends_the_publishing(proje
     built = project.build()
     project.write({"a.txt": "six"})
     with pytest.raises(AssetpipeError, match="changed during the build"):
-        publish.publish(built.manifest, built.files, project.dist, 3)
+        publish.publish(built.manifest, built.files, project.dist, Keep())
     after = project.snapshot()
     assert {path: after[path] for path in before} == before
     assert publish.current(project.dist) == first
@@ -400,8 +400,8 @@ def test_a_read_only_dist_publishes_nothing_and_says_what_to_do(open_project: Pr
         folder.chmod(0o555)
     with nobody():
         built = open_project.build()
-        with pytest.raises(AssetpipeError, match=r"Permission denied: nothing was published.*make it writable"):
-            publish.publish(built.manifest, built.files, open_project.dist, 3)
+        with pytest.raises(AssetpipeError, match=r"Permission denied: nothing was published.*writable"):
+            publish.publish(built.manifest, built.files, open_project.dist, Keep())
     for folder in folders:
         folder.chmod(0o755)
     assert open_project.snapshot() == before

@@ -2,29 +2,53 @@ from __future__ import annotations
 
 import random
 import re
+from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from assetpipe.errors import Severity
-from assetpipe.link import Linked, Node, Site, components, link
+from assetpipe.errors import Problem, Severity
+from assetpipe.link import Linked, Linker, Node, Site, components
 from assetpipe.missing import Policy
 from assetpipe.paths import Digest, LogicalPath, resolve
 from assetpipe.references import scanner
+from assetpipe.references.draft import Outline
 
 Sources = dict[str, str]
+# The texts of all nodes made here, and the final bytes of all that was filled: both by their digests.
+TEXTS: dict[Digest, bytes] = {}
 
 
-def nodes(sources: Sources, prefix: str = "/static/", **named: str) -> dict[LogicalPath, Node]:
+class Texts:
+    def fill(self, node: Node, holes: Sequence[bytes]) -> tuple[Digest, int]:
+        digest = self.digest(node, holes)
+        return digest, len(TEXTS[digest])
+
+    def digest(self, node: Node, holes: Sequence[bytes]) -> Digest:
+        assert node.outline is not None
+        data = b"".join(node.outline.filled(TEXTS[node.digest], holes))
+        TEXTS[Digest.of(data)] = data
+        return Digest.of(data)
+
+
+def link(nodes: dict[LogicalPath, Node], site: Site) -> tuple[dict[LogicalPath, Linked], list[Problem]]:
+    linker = Linker(Texts())
+    linker.link(nodes, site)
+    return linker.linked, linker.problems
+
+
+def nodes(sources: Sources, prefix: str = "/static/") -> dict[LogicalPath, Node]:
     made = {}
     for name, text in sources.items():
-        path = LogicalPath(prefix + name)
+        path, data, outline = LogicalPath(prefix + name), text.encode(), None
         if scan := scanner(name):
-            made[path] = Node(path=path, shown=name, draft=scan(text.encode(), False))
-        else:
-            made[path] = Node(path=path, shown=name, digest=Digest.of(text.encode()))
+            outline, data = Outline.of(scan(data, False))
+            outline = outline if outline.refs else None
+        digest = Digest.of(data)
+        TEXTS[digest] = data
+        made[path] = Node(path, name, digest, len(data), outline)
     return made
 
 
@@ -35,8 +59,7 @@ def linked(sources: Sources) -> dict[str, Linked]:
 
 
 def filled(one: Linked) -> str:
-    assert one.data is not None
-    return one.data.decode()
+    return TEXTS[one.digest].decode()
 
 
 def test_outside_of_cycles_the_tag_is_that_of_the_final_bytes() -> None:
@@ -62,7 +85,7 @@ def test_cycles_are_named_and_every_hole_is_filled(sources: Sources) -> None:
     done = linked(sources)
     urls = {one.url.rpartition("/")[2] for one in done.values()}
     for name in sources:
-        if done[name].data is not None:
+        if done[name].holes:
             told = re.findall(r"[\w.]+\.(?:css|js|png)", filled(done[name]))
             assert told
             assert set(told) <= urls
@@ -103,14 +126,14 @@ def test_what_a_url_can_answer_beside_its_bytes_is_in_its_name() -> None:
     made = nodes({"p.png": "p"})
     path = LogicalPath("/static/p.png")
     bare = link(made, Site(["/static/"]))[0][path].url
-    made[path] = Node(path=path, shown="p.png", digest=Digest.of(b"p"), covers=(Digest.of(b"webp"),))
+    made[path] = replace(made[path], covers=(Digest.of(b"webp"),))
     assert link(made, Site(["/static/"]))[0][path].url != bare
 
 
 def test_a_file_that_keeps_its_name_lends_no_tag_and_is_rewritten_all_the_same() -> None:
     made = nodes({"sw.js": "import './a.js'", "a.js": "import './sw.js'; 1"})
     path = LogicalPath("/static/sw.js")
-    made[path] = Node(path=path, shown="sw.js", draft=made[path].draft, naming="plain")
+    made[path] = replace(made[path], naming="plain")
     done, _ = link(made, Site(["/static/"]))
     a = done[LogicalPath("/static/a.js")]
     assert filled(a) == "import './sw.js'; 1"
@@ -229,7 +252,7 @@ def test_in_a_cycle_of_sheets_how_they_were_written_makes_no_other_names() -> No
     rooted = linked({"c/a.css": "@import '/static/c/b.css';", "c/b.css": "@import '/static/c/a.css';x{}"})
     assert relative["c/a.css"].cycle == ("/static/c/a.css", "/static/c/b.css")
     for name, one in relative.items():
-        assert (one.url, one.data, one.isolated) == (rooted[name].url, rooted[name].data, rooted[name].isolated)
+        assert (one.url, one.digest, one.isolated) == (rooted[name].url, rooted[name].digest, rooted[name].isolated)
     assert filled(rooted["c/a.css"]) == f"@import './{rooted['c/b.css'].url.name}';"
 
 
@@ -240,7 +263,7 @@ def test_urls_in_custom_properties_start_from_the_root() -> None:
     assert filled(done["css/a.css"]) == f"a{{--x:url(/static/p.{tag}.png?q#f);b:url(../p.{tag}.png)}}"
     made = nodes({"css/a.css": "a{--x:url(../p.png)}", "p.png": "p"})
     path = LogicalPath("/static/p.png")
-    made[path] = Node(path=path, shown="p.png", digest=Digest.of(b"p"), naming="plain")
+    made[path] = replace(made[path], naming="plain")
     css_path = LogicalPath("/static/css/a.css")
     assert filled(link(made, Site(["/static/"]))[0][css_path]) == "a{--x:url(/static/p.png)}"
 
@@ -302,7 +325,7 @@ def test_references_to_either_name_of_a_compiled_file_lead_to_what_it_became() -
     assert filled(done[LogicalPath("/static/a.js")]) == f"import './{name}'; import './{name}'"
     assert problems == []
     path = LogicalPath("/static/b.js")
-    made[path] = Node(path=path, shown="b.ts", draft=made[path].draft, naming="plain")
+    made[path] = replace(made[path], naming="plain")
     done, _ = link(made, Site(["/static/"], aliases=aliases))
     assert filled(done[LogicalPath("/static/a.js")]) == "import './b.js'; import './b.js'"
 
@@ -379,7 +402,7 @@ def test_integrity_is_known_in_a_cycle_and_warned_of_where_it_is_not() -> None:
     done, problems = link(made, Site(["/static/"]))
     assert problems == []
     assert f"integrity={done[script].digest.integrity}>" in filled(done[page])
-    made[script] = Node(path=script, shown="b.js", draft=made[script].draft, naming="plain")
+    made[script] = replace(made[script], naming="plain")
     done, problems = link(made, Site(["/static/"]))
     assert [(problem.kind, problem.column) for problem in problems] == [("integrity", 28)]
     assert "integrity=x>" in filled(done[page])
@@ -442,7 +465,11 @@ def test_a_chain_of_ten_thousand_imports_needs_no_deep_stack() -> None:
 def test_what_is_not_utf8_is_told_and_spelt() -> None:
     made = nodes({"b.png": "p"})
     path = LogicalPath("/static/a.css")
-    made[path] = Node(path=path, shown="a.css", draft=scanner("a.css")(b"a{b:url(\xe4/../b.png) url(%ff.png)}", False))  # type: ignore[misc]
+    scan = scanner("a.css")
+    assert scan is not None
+    outline, text = Outline.of(scan(b"a{b:url(\xe4/../b.png) url(%ff.png)}", False))
+    TEXTS[Digest.of(text)] = text
+    made[path] = Node(path, "a.css", Digest.of(text), len(text), outline)
     done, (problem,) = link(made, Site(["/static/"]))
     assert f"url(%E4/../{done[LogicalPath('/static/b.png')].url.name}) url(%ff.png)" in filled(done[path])
     problem.text.encode()

@@ -337,7 +337,7 @@ def test_a_link_to_one_within_a_public_root_is_an_error_and_an_ignored_folder_is
     assert [(p.kind, p.file) for p in find(project.config).problems] == [("private-source", "var/link.txt")]
     project.configure(ignore=("reports/", "link.txt"))
     walk = find(project.config)
-    assert (sorted(walk.sources), walk.problems) == (["/reports/r.txt", "/static/a.txt"], [])
+    assert (sorted(walk.sources), walk.problems) == (["/reports/r.txt", "/static/a.txt"], ())
 
 
 def test_without_public_roots_the_usual_ones_are_taken_beside_them(tmp_path: Path) -> None:

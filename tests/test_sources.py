@@ -75,7 +75,7 @@ def test_a_link_within_the_root_counts_as_what_it_points_to(project: Project) ->
     (static / "alias").symlink_to("real")
     walk = find(project.config)
     assert paths(walk) == ["/static/alias/a.txt", "/static/b.txt", "/static/real/a.txt"]
-    assert walk.problems == []
+    assert walk.problems == ()
 
 
 def test_links_that_loop_lead_out_or_lead_nowhere_are_reported_and_not_followed(project: Project) -> None:
@@ -132,7 +132,7 @@ def test_one_file_reached_by_two_roots_is_no_problem(project: Project) -> None:
     write(project.folder, {"one/bp/a.txt": "1"})
     project.configure(roots={"/static/": "one", "/static/bp/": "one/bp"})
     walk = find(project.config)
-    assert (paths(walk), walk.problems) == (["/static/bp/a.txt"], [])
+    assert (paths(walk), walk.problems) == (["/static/bp/a.txt"], ())
 
 
 def test_names_that_differ_only_in_case_are_a_warning(project: Project) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assetpipe.config import Keep
 from assetpipe.errors import ManifestError
 from assetpipe.transforms import encodings
 from assetpipe.verify import verify
@@ -114,3 +115,28 @@ def test_a_fault_says_which_release_it_belongs_to_and_whether_a_build_can_mend_i
         assert f"/static/a.css of release {release.release} needs it" in fault.text
         assert ("build again" in fault.hint) is mended
         file.write_bytes(before)
+
+
+class _Meanwhile:
+    """Publishes another release, the only one to be kept, as soon as the check has begun."""
+
+    def __init__(self, project: Project) -> None:
+        self.project = project
+        self.begun = 0
+
+    def begin(self, stage: str, total: int) -> None:
+        self.begun += 1
+        if self.begun == 1:
+            self.project.configure(keep=Keep(releases=1))
+            self.project.write({"a.css": "a{color:green}" * 30, "sw.js": "2;" * 50})
+            self.project.publish()
+
+    def step(self) -> None:
+        pass
+
+
+def test_a_release_that_is_replaced_while_it_is_checked_has_no_faults(published: Project) -> None:
+    meanwhile = _Meanwhile(published)
+    verified = verify(published.dist, meanwhile)
+    assert meanwhile.begun == 2, "else it was not replaced in the midst"
+    assert (verified.faults, verified.releases) == ((), 1)

@@ -5,15 +5,16 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Literal, Protocol
 
+import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from assetpipe.config import Kind  # noqa: TC001 - msgspec reads what it decodes by
 from assetpipe.paths import split_reference
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from assetpipe.config import Kind
 
 # A comment that holds nothing else (ECMA-426 section 11.1), or as was once written for old browsers; the last counts.
 SOURCE_MAPPING_URL = re.compile(rb"/(?:[/*]|\*\s*+//)[@#][ \t]*+sourceMappingURL=([^\s'\"*]++)\s*+(?:\*/)?\Z")
@@ -33,7 +34,7 @@ _CUT = re.compile(r"[?#&\\]")
 Manner = Literal["url", "rooted", "module", "page", "digest"]
 
 
-class Ref(Struct, frozen=True):
+class Ref(Struct, frozen=True, array_like=True):
     """One hole: a reference to another file.
 
     ``path`` is its path, URL text with the language's own escapes undone; ``suffix`` its query and fragment as they
@@ -69,6 +70,68 @@ class Draft(Struct, frozen=True):
     def refs(self) -> list[Ref]:
         """The holes, in their order in the text."""
         return [piece for piece in self.pieces if isinstance(piece, Ref)]
+
+
+class Outline(Struct, frozen=True, array_like=True):
+    """A draft without its text: the holes, and at which byte of the text each stands as it was written.
+
+    ``not_utf8`` and ``broken`` are the draft's.
+    """
+
+    refs: tuple[Ref, ...] = ()
+    starts: tuple[int, ...] = ()
+    not_utf8: tuple[int, int] | None = None
+    broken: tuple[str, int, int] | None = None
+
+    @classmethod
+    def of(cls, draft: Draft) -> tuple[Outline, bytes]:
+        """Take a draft apart: its outline, and its text with what was written in each hole."""
+        chunks: list[bytes] = []
+        starts: list[int] = []
+        length = 0
+        for piece in draft.pieces:
+            chunk = piece
+            if isinstance(chunk, Ref):
+                starts.append(length)
+                chunk = chunk.written
+            chunks.append(chunk)
+            length += len(chunk)
+        return cls(tuple(draft.refs), tuple(starts), draft.not_utf8, draft.broken), b"".join(chunks)
+
+    def dump(self) -> bytes:
+        """Encode it, for ``load``."""
+        try:
+            return b"u" + msgspec.msgpack.encode(self)
+        except UnicodeEncodeError:
+            # What was no UTF-8 in the text is half a surrogate pair here, which no encoding takes.
+            return b"l" + msgspec.msgpack.encode(_respelt(self, "utf-8", "latin-1"))
+
+    @classmethod
+    def load(cls, data: bytes) -> Outline:
+        """Undo ``dump``."""
+        outline = msgspec.msgpack.decode(data[1:], type=cls)
+        return outline if data[:1] == b"u" else _respelt(outline, "latin-1", "utf-8")
+
+    def filled(self, text: bytes, holes: Sequence[bytes]) -> Iterator[bytes]:
+        """The text with ``holes`` in its holes, in pieces."""
+        done = 0
+        for ref, start, hole in zip(self.refs, self.starts, holes, strict=True):
+            yield text[done:start]
+            yield hole
+            done = start + len(ref.written)
+        yield text[done:]
+
+
+def _respelt(outline: Outline, encoding: str, other: str) -> Outline:
+    """The outline with its texts' bytes in ``encoding`` read as another one."""
+
+    def spelt(text: str) -> str:
+        data = text.encode(encoding, "surrogatepass" if encoding == "utf-8" else "strict")
+        return data.decode(other, "surrogatepass" if other == "utf-8" else "strict")
+
+    refs = tuple(replace(ref, path=spelt(ref.path), base=spelt(ref.base)) for ref in outline.refs)
+    broken = None if outline.broken is None else (spelt(outline.broken[0]), *outline.broken[1:])
+    return Outline(refs, outline.starts, outline.not_utf8, broken)
 
 
 class Referrer(Protocol):

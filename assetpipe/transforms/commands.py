@@ -8,6 +8,7 @@ import shlex
 import shutil
 import subprocess
 import tempfile
+import time
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,7 +17,7 @@ from assetpipe.errors import AssetpipeError, ConfigError
 from assetpipe.paths import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 # What a browser is sent in place of what it cannot read.
 SUFFIXES = {
@@ -75,8 +76,13 @@ class Tool:
         files += [file for file in named if os.path.isfile(file)]  # noqa: PTH113 - what is too long for a name is none
         return Digest.of(*(Digest.of(file.read_bytes()).raw for file in files)).tag
 
-    def run(self, source: str, suffix: str) -> bytes:
-        """Run on the file ``source``, and read what it wrote. Raises CommandError with the tool's own message."""
+    def run(self, source: str, suffix: str, cancelled: Callable[[], bool]) -> tuple[bytes, float]:
+        """Run on the file ``source``, and read what it wrote, and in how many seconds.
+
+        It is ended when ``cancelled()`` says so, asked ten times a second. Raises CommandError with the tool's own
+        message.
+        """
+        began = time.perf_counter()
         with tempfile.TemporaryDirectory(prefix="assetpipe-") as folder:
             # Of the asset's name, since a tool may write that into its output (for a source map).
             output = Path(folder) / (Path(source).stem + suffix)
@@ -84,27 +90,42 @@ class Tool:
             filled = [_PLACEHOLDER.sub(lambda match: files[match[0]], argument) for argument in self.arguments[1:]]
             reads = any("{input}" in argument for argument in self.arguments)
             writes = any("{output}" in argument for argument in self.arguments)
+            given = b"" if reads else Path(source).read_bytes()
             try:
-                done = subprocess.run(
+                process = subprocess.Popen(
                     [self._program, *filled],
                     cwd=self._base,
                     env={**os.environ, "PATH": self._path},
-                    input=b"" if reads else Path(source).read_bytes(),
-                    capture_output=True,
-                    check=False,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
                 )
             except OSError as error:
                 raise CommandError(f"cannot be run: {error.strerror or error}") from error
-            if done.returncode < 0:
-                raise CommandError(f"ended by signal {-done.returncode}. {_message(done.stderr)}".rstrip())
-            if done.returncode:
-                raise CommandError(_message(done.stderr) or _message(done.stdout) or f"exit code {done.returncode}")
+            with process:
+                said, told = _ended(process, given, cancelled)
+            if process.returncode < 0:
+                raise CommandError(f"ended by signal {-process.returncode}. {_message(told)}".rstrip())
+            if process.returncode:
+                raise CommandError(_message(told) or _message(said) or f"exit code {process.returncode}")
             if not writes:
-                return done.stdout
+                return said, time.perf_counter() - began
             try:
-                return output.read_bytes()
+                return output.read_bytes(), time.perf_counter() - began
             except OSError as error:
-                raise CommandError(_message(done.stderr) or "it ended well, but wrote no {output}") from error
+                raise CommandError(_message(told) or "it ended well, but wrote no {output}") from error
+
+
+def _ended(process: subprocess.Popen[bytes], given: bytes, cancelled: Callable[[], bool]) -> tuple[bytes, bytes]:
+    """What a process wrote to its standard streams, by its end."""
+    rest: bytes | None = given
+    while True:
+        try:
+            return process.communicate(rest, timeout=0.1)
+        except subprocess.TimeoutExpired:
+            rest = None
+            if cancelled():
+                process.kill()
 
 
 def family(suffix: str) -> frozenset[str]:

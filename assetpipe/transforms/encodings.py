@@ -13,20 +13,26 @@ if TYPE_CHECKING:
 
 # An encoding is worth its place only where it saves a twentieth of the bytes.
 WORTH = 0.95
+# Change these with what ``encode`` asks for.
+_LEVELS = {"br": "quality 11", "gzip": "level 9", "zstd": "level 19"}
 # RFC 1952: deflate, no flags, no time, best compression, unknown system. Ours, because Python's own differs by version.
 _GZIP_HEADER = b"\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\xff"
 
 
 def version(coding: str) -> str:
-    """The codec's name, version and level: with the bytes, all that its output depends on. Raises ConfigError."""
+    """The codec with its version, and the level: with the bytes, all that its output depends on. Raises ConfigError."""
+    return f"{library(coding)} {_LEVELS[coding]}"
+
+
+def library(coding: str) -> str:
+    """The codec's name and the version of the library that is loaded. Raises ConfigError where there is none."""
     if coding == "br":
         import brotli
 
-        return f"brotli {brotli.__version__} quality 11"
+        return f"brotli {brotli.__version__}"
     if coding == "gzip":
-        return f"zlib {zlib.ZLIB_RUNTIME_VERSION} level 9"
-    zstd = _zstd()
-    return f"zstd {'.'.join(map(str, zstd.zstd_version_info))} level 19"
+        return f"zlib {zlib.ZLIB_RUNTIME_VERSION}"
+    return f"zstd {'.'.join(map(str, _zstd().zstd_version_info))}"
 
 
 def encode(coding: str, data: bytes, *, quick: bool = False) -> bytes | None:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import io
 import warnings
+from contextlib import suppress
 from typing import TYPE_CHECKING, Literal
 
 import PIL
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from PIL import Image
 
@@ -88,9 +89,34 @@ def render(data: bytes, media_type: str, formats: Sequence[str], widths: Sequenc
     return Renditions(picture.width, picture.height, smaller)
 
 
-def version() -> str:
-    """Pillow's version and what is asked of it: with the picture and the options, all that the bytes depend on."""
-    return f"pillow {PIL.__version__}: {_SETTINGS}"
+def version(formats: Iterable[str] = ("avif", "webp")) -> str:
+    """What is asked of Pillow, its version and those of what reads a picture and writes it in one of ``formats``: with
+    the picture and the options, all that the bytes depend on.
+    """
+    needed = {"Pillow", "libjpeg", *(f"lib{name}" for name in formats)}
+    told = ", ".join(f"{name} {number}" for name, number in libraries().items() if name in needed)
+    return f"{told}: {_SETTINGS}"
+
+
+def libraries() -> dict[str, str]:
+    """The versions of Pillow and of the libraries that it calls, which need not have come with it.
+
+    They are asked where ``PIL.features`` asks them, which would import ten times as much for it.
+    """
+    from PIL import _imaging
+
+    found = {"Pillow": PIL.__version__, "libjpeg": _imaging.jpeglib_version}
+    if _imaging.HAVE_LIBJPEGTURBO:
+        found["libjpeg"] = f"turbo {_imaging.libjpeg_turbo_version}"
+    with suppress(ImportError):
+        from PIL import _webp
+
+        found["libwebp"] = _webp.webpdecoder_version
+    with suppress(ImportError):
+        from PIL import _avif
+
+        found["libavif"] = f"{_avif.libavif_version} ({_avif.codec_versions()})"
+    return found
 
 
 def _pictures(
