@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import assetpipe
-from assetpipe.cli.printing import size
+from assetpipe.units import size
 from tests import pictures
 from tests.conftest import Command, Project, write
 
@@ -203,7 +203,7 @@ def test_progress_is_drawn_on_a_terminal_and_wiped(project: Project) -> None:
     os.close(leader)
     out, _ = process.communicate(timeout=60)
     assert process.returncode == 0
-    assert b"compressing (br)  30 of 30" in seen
+    assert b"compressing  60 of 60" in seen
     assert seen.endswith(b"\r\x1b[2K")
     assert b"\x1b" not in out
 
@@ -226,7 +226,11 @@ def test_ctrl_c_ends_with_130_and_publishes_nothing(project: Project) -> None:
 
 
 def test_version_is_told(run: Command) -> None:
-    assert run("--version").out == f"assetpipe, version {assetpipe.__version__}\n"
+    told = run("--version").out.splitlines()
+    assert told[0] == f"assetpipe {assetpipe.__version__}"
+    names = [line.split()[0] for line in told]
+    assert names[:7] == ["assetpipe", "Python", "brotli", "zlib", "zstd", "Pillow", "libjpeg"]
+    assert "libwebp" in names
 
 
 @pytest.mark.parametrize(

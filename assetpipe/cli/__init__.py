@@ -6,10 +6,20 @@ from importlib import import_module
 
 import click
 
-from assetpipe import __version__
-
 # Each in the module of its name, imported when it is asked for.
-COMMANDS = ("build", "explain", "importmap", "stats", "verify", "watch")
+COMMANDS = (
+    "build",
+    "clean",
+    "explain",
+    "importmap",
+    "prune",
+    "releases",
+    "report",
+    "rollback",
+    "stats",
+    "verify",
+    "watch",
+)
 
 
 class Commands(click.Group):
@@ -28,8 +38,24 @@ class Commands(click.Group):
         return command
 
 
+def _tell_versions(ctx: click.Context, option: click.Parameter, asked: bool) -> None:
+    """Print the versions that the bytes of a release depend on, and exit."""
+    if asked and not ctx.resilient_parsing:
+        from assetpipe.cli.versions import versions
+
+        click.echo("\n".join(versions()))
+        ctx.exit()
+
+
 @click.group(cls=Commands)
-@click.version_option(__version__, prog_name="assetpipe")
+@click.option(
+    "--version",
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_tell_versions,
+    help="Show the versions of assetpipe and of the codecs, and exit.",
+)
 def main() -> None:
     """Fingerprint, link, precompress and publish the static files of a Flask app."""
 
