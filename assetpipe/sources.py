@@ -21,7 +21,7 @@ from unicodedata import normalize
 
 from msgspec import Struct
 
-from assetpipe import patterns
+from assetpipe import files, patterns
 from assetpipe.errors import Problem, Severity, SourceError
 from assetpipe.paths import LogicalPath
 
@@ -197,8 +197,7 @@ def _is_same(one: str, other: str) -> bool:
 def read(source: Source) -> bytes:
     """Read a source whole. Raises SourceError where it has vanished since the walk, or cannot be read."""
     try:
-        with open(source.file, "rb") as file:
-            return file.read()
+        return files.read(source.file)
     except OSError as error:
         raise unreadable(source.shown, error) from error
 

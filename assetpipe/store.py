@@ -1,7 +1,8 @@
 """The cache: blobs by their content, results by what was read to make them, digests by what ``stat`` says.
 
     <cache>/blobs/<2 hex>/<sha256>      bytes
-    <cache>/results                     a log: one line a result, which blobs a job made
+    <cache>/small                       blobs of few bytes, one after the other
+    <cache>/results                     a log: one line a result, which blobs a job made, and where the small ones are
     <cache>/index                       file -> (mtime, size, inode, SHA-256)
 
 A killed build, or a second one at the same time, leaves nothing that is taken for more than it is: a line of the log
@@ -21,7 +22,9 @@ from typing import TYPE_CHECKING
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
+from assetpipe import files
 from assetpipe.errors import AssetpipeError, Problem, Severity, SourceError
 from assetpipe.paths import Digest
 from assetpipe.sources import is_racy
@@ -37,6 +40,10 @@ _DAY = 86_400
 # The log is written anew when it has this many lines for each result.
 _LINES_EACH = 3
 _NEW = ".new-"
+# To make a file takes as long as to compress these many bytes, a little: smaller blobs share one.
+_SMALL = 65_536
+# The file of small blobs is written anew when so many bytes of it are nobody's, and more than there are others.
+_WASTE = 16_000_000
 _ABANDONED = 3600  # seconds after which what no result names is nobody's
 
 
@@ -45,18 +52,18 @@ class DamageError(AssetpipeError):
 
 
 class Blob(Struct, frozen=True):
-    """Bytes known by digest, and the file that they lie in. ``shown`` is the source's; a blob of the cache has none."""
+    """Bytes known by digest, and the file that they lie in, ``at`` its byte. ``shown`` is a source's, for people."""
 
     digest: Digest
     size: int
     file: str
     shown: str = ""
+    at: int = 0
 
     def read(self) -> bytes:
         """The bytes. Raises SourceError where a source no longer holds them, DamageError where the cache does not."""
         try:
-            with open(self.file, "rb") as file:
-                data = file.read()
+            data = files.read(self.file, self.at, -1 if self.shown else self.size)
         except OSError as error:
             raise self._changed("vanished or became unreadable during the build") from error
         if len(data) != self.size or Digest.of(data) != self.digest:
@@ -92,11 +99,12 @@ class Job(Struct, frozen=True, array_like=True):
 
 
 class Made(Struct, frozen=True, array_like=True):
-    """One thing that a job made: a blob, and what else there is to know of it."""
+    """One thing that a job made: a blob, and what else there is to know of it. A small one lies ``at`` that byte."""
 
     digest: str
     size: int
     facts: Facts = {}
+    at: int = -1
 
 
 class Result(Struct, frozen=True, array_like=True):
@@ -145,6 +153,8 @@ class Store:
         self._index: dict[str, _Stamp] | None = None
         self._seen: dict[str, _Stamp] = {}
         self._lines: dict[str, _Line] = {}
+        # Where small blobs are, by their digests.
+        self._places: dict[str, int] = {}
         self._read = 0
         self._unwritten: list[_Line] = []
         self._rooms: set[str] = set()
@@ -153,29 +163,44 @@ class Store:
     def put(self, data: bytes) -> Blob:
         """Keep ``data``. Raises AssetpipeError where the folder cannot be written."""
         digest = Digest.of(data)
-        file = self._path(digest)
-        try:
-            held = os.stat(file).st_size == len(data)
-        except OSError:
-            held = False
-        # One of the right size that is damaged is noticed by whoever reads it; what is not, is not written again.
-        if not held or self._careful:
+        # One that is damaged is noticed by whoever reads it.
+        if self._careful or not self._holds(digest, len(data)):
             with self._explained():
-                self._make(os.path.dirname(file))
-                # In place: who writes it at the same time writes the same bytes, and a part of them is no such blob.
-                handle = os.open(file, os.O_WRONLY | os.O_CREAT | getattr(os, "O_BINARY", 0), 0o666)
-                with os.fdopen(handle, "wb") as out:
-                    out.write(data)
-                    out.truncate()
-        return Blob(digest, len(data), file)
+                if len(data) <= _SMALL:
+                    self._places[digest] = self._append(data)
+                else:
+                    self._make(os.path.dirname(self._path(digest)))
+                    # In place: who writes it at the same time writes the same, and a part of it is no such blob.
+                    _write_over(self._path(digest), data)
+        return self.kept(digest, len(data))
 
     def blob(self, made: Made) -> Blob:
         """Where a made thing lies."""
-        return Blob(Digest(made.digest), made.size, self._path(made.digest))
+        return self.kept(Digest(made.digest), made.size)
 
     def kept(self, digest: Digest, size: int) -> Blob:
         """The blob of that digest."""
+        if (at := self._places.get(digest)) is not None:
+            return Blob(digest, size, f"{self._root}/small", at=at)
         return Blob(digest, size, self._path(digest))
+
+    def _holds(self, digest: str, size: int) -> bool:
+        if size <= _SMALL:
+            return digest in self._places
+        try:
+            return os.stat(self._path(digest)).st_size == size
+        except OSError:
+            return False
+
+    def _append(self, data: bytes) -> int:
+        """Append to the file of small blobs; where it lies there, whoever else appends at the same time."""
+        self._make(self._root)
+        handle = os.open(f"{self._root}/small", os.O_WRONLY | os.O_APPEND | os.O_CREAT | files.BINARY, 0o666)
+        try:
+            files.write(handle, data)
+            return os.lseek(handle, 0, os.SEEK_CUR) - len(data)
+        finally:
+            os.close(handle)
 
     def recall(self, job: Job) -> Result | None:
         """The result of ``job``, if it was made before."""
@@ -198,7 +223,7 @@ class Store:
         things = []
         for data, about in made:
             blob = self.put(data)
-            things.append(Made(blob.digest, blob.size, about))
+            things.append(Made(blob.digest, blob.size, about, self._places.get(blob.digest, -1)))
         result = Result(tuple(things), facts)
         self._unwritten.append(self._enter(job.key, result))
         if len(self._unwritten) >= 64:
@@ -213,9 +238,9 @@ class Store:
         with self._explained():
             self._make(self._root)
             # One write at the end of the file: lines of another build may come between these, but not within one.
-            handle = os.open(os.path.join(self._root, "results"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o666)
+            handle = os.open(f"{self._root}/results", os.O_WRONLY | os.O_APPEND | os.O_CREAT | files.BINARY, 0o666)
             try:
-                os.write(handle, b"\n" + data)
+                files.write(handle, b"\n" + data)
             finally:
                 os.close(handle)
         self._read += len(self._unwritten)
@@ -229,19 +254,19 @@ class Store:
                 _remove(file)
         if self._size() > limit:
             self.evict(limit * 4 // 5)  # so that not every build does
-        elif self._read > _LINES_EACH * len(self._lines) + 1000:
-            self._write_results()
+        elif self._read > _LINES_EACH * len(self._lines) + 1000 or self._wastes():
+            self._compact()
 
     def evict(self, limit: int) -> Evicted:
         """Forget the results that were not of use for longest, until their blobs have no more than ``limit`` bytes."""
         self.flush()
         self._load_results()
-        total = self._size()
-        forgotten = []
         held: dict[str, int] = {}
+        sizes = {made.digest: made.size for line in self._lines.values() for made in line.result.made}
         for line in self._lines.values():
             for made in line.result.made:
                 held[made.digest] = held.get(made.digest, 0) + 1
+        total, forgotten = sum(sizes.values()), []
         for line in sorted(self._lines.values(), key=lambda line: line.day):
             if total <= limit:
                 break
@@ -252,9 +277,10 @@ class Store:
                     total -= made.size
         for key in forgotten:
             del self._lines[key]
-        self._write_results()
-        blobs = freed = 0
-        for room in _listed(os.path.join(self._root, "blobs")):
+        gone = [digest for digest, count in held.items() if not count and digest in self._places]
+        blobs, freed = len(gone), sum(sizes[digest] for digest in gone)
+        self._compact()
+        for room in _listed(f"{self._root}/blobs"):
             for blob in _listed(room):
                 # Those of builds that were killed, too; but one that runs now may have made it a moment ago.
                 count = held.get(os.path.basename(blob))
@@ -262,6 +288,44 @@ class Store:
                     freed += _remove(blob)
                     blobs += 1
         return Evicted(len(forgotten), blobs, freed, total)
+
+    def _compact(self) -> None:
+        """Write the small blobs and the results anew, without what is no longer of use."""
+        if not os.path.isdir(self._root):
+            return
+        places: dict[str, int] = {}
+        lines: list[_Line] = []
+        small = bytearray()
+        for line in sorted(self._lines.values(), key=lambda line: (line.day, line.key)):
+            things: list[Made] = []
+            for made in line.result.made:
+                if made.digest in self._places and made.digest not in places:
+                    try:
+                        data = self.blob(made).read()
+                    except DamageError:
+                        break
+                    places[made.digest] = len(small)
+                    small += data
+                things.append(replace(made, at=places.get(made.digest, -1)))
+            else:
+                line.result = replace(line.result, made=tuple(things))
+                line.check = _check(line)
+                lines.append(line)
+        self._write(f"{self._root}/small", small)
+        # Killed here, the results have other places than the blobs: that is damage, which is noticed and mended.
+        self._write(f"{self._root}/results", b"".join(map(_encode, lines)))
+        self._lines = {line.key: line for line in lines}
+        self._places = places
+        self._read = len(lines)
+
+    def _wastes(self) -> bool:
+        """Whether the file of small blobs holds more that is nobody's than what is somebody's."""
+        try:
+            size = os.stat(f"{self._root}/small").st_size
+        except OSError:
+            return False
+        made = {one.digest: one.size for line in self._lines.values() for one in line.result.made if one.at >= 0}
+        return size > max(2 * sum(made.values()), _WASTE)
 
     def known_digest(self, source: Source) -> Digest | None:
         """The digest of a source that has not changed since it was last read, by what ``stat`` says."""
@@ -302,15 +366,13 @@ class Store:
             log = b""
         self._lines = {}
         self._read = 0
+        self._places = {}
         for line in _decoded(log):
             self._lines[line.key] = line
             self._read += 1
-
-    def _write_results(self) -> None:
-        if os.path.isdir(self._root):
-            lines = sorted(self._lines.values(), key=lambda line: (line.day, line.key))
-            self._write(os.path.join(self._root, "results"), b"".join(map(_encode, lines)))
-            self._read = len(lines)
+            for made in line.result.made:
+                if made.at >= 0:
+                    self._places[made.digest] = made.at
 
     def _enter(self, key: str, result: Result) -> _Line:
         line = _Line(key, self._today, result, 0)
@@ -325,7 +387,7 @@ class Store:
     def _path(self, digest: str) -> str:
         return f"{self._root}/blobs/{digest[:2]}/{digest}"
 
-    def _write(self, file: str, data: bytes) -> None:
+    def _write(self, file: str, data: bytes | bytearray) -> None:
         with self._explained():
             folder = os.path.dirname(file)
             self._make(folder)
@@ -356,6 +418,15 @@ class Store:
                 f"{self._folder}: the cache cannot be written: {error.strerror or error}. "
                 "Free some space, or set another folder: [tool.assetpipe] cache = …"
             ) from error
+
+
+def _write_over(file: str, data: bytes) -> None:
+    handle = os.open(file, os.O_WRONLY | os.O_CREAT | files.BINARY, 0o666)
+    try:
+        files.write(handle, data)
+        os.ftruncate(handle, len(data))
+    finally:
+        os.close(handle)
 
 
 def _encode(line: _Line) -> bytes:

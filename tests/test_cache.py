@@ -26,6 +26,7 @@ FILES: dict[str, str | bytes] = {
     "x.js": "import './y.js'; /* note */ x = 1;" * 30,
     "y.js": "import './x.js'; y = 1;" * 30,
     "t.txt": "text " * 200,
+    "large.txt": "".join(f"{n * n} " for n in range(40_000)),
 }
 
 
@@ -36,7 +37,9 @@ def flip(file: Path, place: int) -> None:
 
 
 def blobs(project: Project) -> list[Path]:
-    return [file for file in (project.config.cache_folder / "blobs").rglob("*") if file.is_file()]
+    """The files that blobs lie in."""
+    files = [file for file in (project.config.cache_folder / "blobs").rglob("*") if file.is_file()]
+    return [*files, project.config.cache_folder / "small"]
 
 
 def test_a_wiped_dist_is_published_again_without_any_work(project: Project, assetpipe: Command) -> None:
@@ -91,9 +94,10 @@ def test_a_flipped_bit_anywhere_changes_nothing_that_is_published(project: Proje
     results = project.config.cache_folder / "results"
     for place in range(seed, results.stat().st_size, 97):
         flip(results, place)
+    assert len(blobs(project)) > 1
     for blob in blobs(project):
-        if blob.stat().st_size:
-            flip(blob, seed % blob.stat().st_size)
+        for place in range(seed, blob.stat().st_size, 501):
+            flip(blob, place)
     project.publish()
     assert project.snapshot() == before
     assert verify(project.dist).faults == ()
@@ -103,11 +107,10 @@ def test_what_is_deleted_or_cut_off_is_made_again(project: Project) -> None:
     project.write(FILES)
     project.publish()
     before = project.snapshot()
-    for number, blob in enumerate(sorted(blobs(project))):
-        if number % 3 == 0:
-            blob.unlink()
-        elif number % 3 == 1:
-            os.truncate(blob, blob.stat().st_size // 2)
+    first, *others, small = blobs(project)
+    first.unlink()
+    for blob in (*others, small):
+        os.truncate(blob, blob.stat().st_size // 2)
     results = project.config.cache_folder / "results"
     os.truncate(results, results.stat().st_size - 20)
     (project.config.cache_folder / "index").write_text('{"')
@@ -223,16 +226,34 @@ def test_clean_empties_the_cache_and_says_so(project: Project, assetpipe: Comman
     assetpipe("build")
     assert assetpipe("clean").code == 2
     assert " stay in " in assetpipe("clean", "--cache").out
-    assert blobs(project)
+    assert sum(blob.stat().st_size for blob in blobs(project)) > 0
     told = assetpipe("clean", "--cache", "--to", "0", "--json").json
     assert (told["blobs"] > 0, told["left"]) == (True, 0)
-    assert blobs(project) == []
+    assert sum(blob.stat().st_size for blob in blobs(project)) == 0
     assert assetpipe("build", "--json").json["jobs"] > 0
     assert verify(project.dist).faults == ()
 
 
+def test_small_blobs_that_are_nobodys_are_left_behind_when_they_are_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("assetpipe.store._WASTE", 10_000)
+    store = Store(tmp_path)
+    for n in range(50):
+        store.put(bytes([n]) * 1000)
+    job = Job("tool", "1", (), ())
+    store.remember(job, ([(b"made" * 10, {})], {}))
+    store.close(10**9)
+    assert (tmp_path / "small").stat().st_size == 40
+    again = Store(tmp_path)
+    for one in (store, again):
+        result = one.recall(job)
+        assert result is not None
+        assert one.blob(result.made[0]).read() == b"made" * 10
+
+
 def test_a_damaged_blob_is_told_apart_from_a_changed_source(tmp_path: Path) -> None:
     blob = Store(tmp_path).put(b"bytes")
-    Path(blob.file).write_bytes(b"bytez")
+    flip(Path(blob.file), blob.at)
     with pytest.raises(DamageError, match="in the cache changed"):
         blob.read()

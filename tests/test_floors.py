@@ -43,6 +43,7 @@ FLOORS = {
     "manifest": 1,
     "patterns": 1,
     "errors": 0,
+    "files": 0,
     "inotify": 0,
     "locks": 0,
     "media": 0,
