@@ -1,4 +1,4 @@
-"""Reading and writing whole files with no more system calls than that takes: a build does it some ten thousand times."""
+"""Reading and writing whole files with no more system calls than it takes: a build does so some ten thousand times."""
 
 from __future__ import annotations
 

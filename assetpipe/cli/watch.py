@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
@@ -13,78 +14,68 @@ from assetpipe.cli.progress import ProgressLine
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from assetpipe.config import Config
+    from assetpipe.config import Config, Profile
+    from assetpipe.watch import Look
+
+_SHOWN = 10  # mended problems at once
 
 
 @click.command()
 @context.source_option
 @context.dist_option
 @context.app_option
+@click.option(
+    "--profile",
+    type=click.Choice(["dev", "release"]),
+    default="dev",
+    show_default=True,
+    help="What is made: dev compresses and converts nothing, unless [tool.assetpipe.dev] says so.",
+)
+@click.option("--poll", is_flag=True, help="Look at all files once a second, rather than ask the system what changes.")
 @context.ends_well
-def watch(source: Path | None, dist: Path | None, app: str | None) -> int:
+def watch(source: Path | None, dist: Path | None, app: str | None, profile: Profile, poll: bool) -> int:
     """Build, and build again whenever a source changes, until interrupted.
 
     A build with errors publishes nothing: the release before goes on being served. While this runs, a Flask app in
-    debug mode serves the release in place of the sources.
+    debug mode serves the release in place of the sources, and its pages reload themselves.
     """
-    from assetpipe import locks
-    from assetpipe.errors import AssetpipeError
-    from assetpipe.manifest import WATCH
-    from assetpipe.plan import read_beside
-    from assetpipe.watch import changes
+    from assetpipe.watch import Watch
 
-    config = context.find_config(source, dist, app)
-    folders = [root.folder for root in config.folders()]
-    # What commands read may lie elsewhere.
-    read = [file for command in config.command for file in read_beside(config, command)]
-    folders += sorted({file.parent for file in read if not any(file.is_relative_to(folder) for folder in folders)})
-    if missing := [folder for folder in folders if not folder.is_dir()]:
-        raise AssetpipeError(f"{missing[0]}: there is no such folder to watch. Make it, or name another root.")
+    def configure() -> Config:
+        return context.find_config(source, dist, app).for_profile(profile)
+
+    signal.signal(signal.SIGTERM, _interrupt)
+    progress = ProgressLine()
     try:
-        config.dist_folder.mkdir(parents=True, exist_ok=True)
-        with locks.holding(config.dist_folder / WATCH) as mine:
-            if not mine:
-                raise AssetpipeError(f"{config.dist_folder}: another watch is running there. End that one first.")
-            ours = (config.dist_folder, config.cache_folder)
-            moments = changes(folders, ours, stop=lambda: False)
-            whole = _release(config, mended=False)
-            click.echo(f"Watching {', '.join(map(str, folders))}. Ctrl-C ends it.")
-            for _ in moments:
-                whole = _release(config, mended=not whole)
-    except OSError as error:
-        raise AssetpipeError(f"{error.filename or config.dist_folder}: cannot be watched: {error.strerror}") from error
+        for told in Watch(configure, progress, poll=poll).looks():
+            progress.clear()
+            if isinstance(told, str):
+                click.echo(told)
+            else:
+                _print(told)
     except KeyboardInterrupt:
         click.echo("\nNo longer watching.")
     return 0
 
 
-def _release(config: Config, *, mended: bool) -> bool:
-    """Build and publish once; say what goes wrong, or that it no longer does. Whether all went well."""
-    from assetpipe import build as builder
-    from assetpipe import manifest as manifests
-    from assetpipe import publish
-    from assetpipe.errors import AssetpipeError, SourceError
+def _interrupt(_number: int, _frame: object) -> NoReturn:
+    """End in order, whoever asks."""
+    raise KeyboardInterrupt
 
-    began = time.monotonic()
-    progress = ProgressLine()
-    try:
-        built = builder.build(config, progress)
-        done = None
-        if not built.failed:
-            done = publish.publish(built.manifest, built.files, config.dist_folder, config.keep.releases, progress)
-    except AssetpipeError as error:
-        progress.clear()
-        click.echo(str(error) if isinstance(error, SourceError) else f"error: {error}", err=True)
-        return False
-    progress.clear()
-    printing.print_problems(built.problems)
+
+def _print(look: Look) -> None:
+    """Print what there is to tell of one look."""
     now = time.strftime("%H:%M:%S")
-    if done is None:
-        click.echo(f"{now}  nothing published: the problems above are in the way", err=True)
-    elif done.previous is None or done.previous.release != done.manifest.release:
-        diff = manifests.diff(done.previous, done.manifest)
+    printing.print_problems(look.new)
+    if look.done is not None and look.diff is not None:
+        diff = look.diff
         told = f"{len(diff.added)} added, {len(diff.changed)} changed, {len(diff.removed)} gone"
-        click.echo(f"{now}  release {done.manifest.release}: {told} ({time.monotonic() - began:.2f} s)")
-    elif mended:
-        click.echo(f"{now}  mended: all is as in release {done.manifest.release}")
-    return done is not None
+        click.echo(f"{now}  release {look.done.manifest.release}: {told} ({look.seconds:.2f} s)")
+    for problem in look.mended[:_SHOWN]:
+        click.echo(f"{now}  mended: {problem.file and f'{problem.file}: '}{problem.text}")
+    if len(look.mended) > _SHOWN:
+        click.echo(f"{now}  mended: {len(look.mended) - _SHOWN:,} more")
+    if look.errors and (look.new or look.mended or look.moved):
+        first = look.errors[0]
+        more = f" and {len(look.errors) - 1:,} more" if len(look.errors) > 1 else ""
+        click.echo(f"{now}  nothing published: {first.place or first.text}{more} in the way", err=True)

@@ -71,9 +71,7 @@ class AssetPipe(Blueprint):
         config = project_config(app)
         serving = Serving(app, config.with_dist(Path(dist)) if dist else config)
         app.extensions["assetpipe"] = serving
-        app.wsgi_app = AssetMiddleware(  # type: ignore[method-assign]
-            app.wsgi_app, serving.server, serving.is_active, serving.handover
-        )
+        app.wsgi_app = serving.front  # type: ignore[method-assign]
         app.url_default_functions.setdefault(None, []).append(serving.name_static)
         app.dispatch_request = serving.guarded(app.dispatch_request)  # type: ignore[method-assign]
         if serving.cdn:
@@ -138,6 +136,9 @@ class Serving:
         )
         self.releases = self.server.releases
         self.handover = _handover(app, config.dist_folder)
+        self.front = AssetMiddleware(app.wsgi_app, self.server, self.is_active, self.handover)
+        self._behind = app.wsgi_app
+        self._is_live = False
         self._config = config
         self.sources = Sources(config)
         self.views = Views(self.server, config.compress.encodings, self.handover)
@@ -146,7 +147,21 @@ class Serving:
 
     def is_active(self) -> bool:
         """Whether the release is served: in debug mode only while a watch keeps it up to date with the sources."""
-        return not self.app.debug or self.releases.watched()
+        if not self.app.debug:
+            return True
+        watched = self.releases.watched()
+        if watched and not self._is_live:
+            self._go_live()
+        return watched
+
+    def _go_live(self) -> None:
+        """Let pages reload themselves: from the first request on that a watch is seen at, in debug mode alone."""
+        from assetpipe.serve.live import LiveReload
+
+        loaders = [self.app.jinja_loader, *(blueprint.jinja_loader for blueprint in self.app.blueprints.values())]
+        templates = {folder: None for loader in loaders for folder in getattr(loader, "searchpath", ())}
+        self.front.app = LiveReload(self._behind, self.releases, self.cdn, templates)
+        self._is_live = True
 
     # Naming
 
@@ -233,7 +248,22 @@ class Serving:
                 return file.read_bytes()
 
             return Page(View(None, quote(mount), "'self'", prefix, read_source, self._config.imports, self._look_for))
-        return self.server.tags(table, mount, prefix, partial(self._miss, table))
+        page = self.server.tags(table, mount, prefix, partial(self._miss, table))
+        if self._is_live and has_request_context():
+            page.inline = self._noted(page.inline, prefix)  # type: ignore[method-assign]
+        return page
+
+    def _noted(self, inline: Callable[..., Any], prefix: str) -> Callable[..., Any]:
+        """Note what a page holds itself: when that changes, it must be loaded again."""
+        from assetpipe.serve.live import INLINED
+
+        inlined: list[str] = request.environ.setdefault(INLINED, [])
+
+        def inline_and_note(name: str, **attributes: Any) -> Any:
+            inlined.append(normalize("NFC", name if name.startswith("/") else prefix + name))
+            return inline(name, **attributes)
+
+        return inline_and_note
 
     # Answering
 

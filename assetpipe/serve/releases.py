@@ -48,8 +48,13 @@ class Releases:
 
         For a URL that ``than`` does not know: another worker may have seen the release before us and named it.
         """
+        latest = self.fresh()
+        return latest if latest is not than else None
+
+    def fresh(self) -> Table | None:
+        """The table of what is published at this moment; None where nothing was."""
         self._check(wait=True)
-        return self.latest if self.latest is not than else None
+        return self.latest
 
     def watched(self) -> bool:
         """Whether ``assetpipe watch`` keeps this folder up to date with its sources."""
