@@ -42,10 +42,10 @@ def encode(data: bytes, options: tuple[str, ...]) -> Output:
 
 
 def render(data: bytes, options: tuple[str, ...]) -> Output:
-    """Make the renditions of an image, by its media type, formats and widths; or say what is wrong with it."""
-    media_type, formats, widths = options
+    """Make the renditions of an image, by its media type and their sizes ("webp 480"); or say what is wrong with it."""
+    media_type, *sizes = options
     try:
-        rendered = images.render(data, media_type, formats.split(","), [int(w) for w in widths.split(",") if w])
+        rendered = images.render(data, media_type, [(name, int(width)) for name, width in map(str.split, sizes)])
     except images.ImageError as error:
         return [], {"problem": error.kind, "text": str(error)}
     made: list[tuple[bytes, Facts]] = []

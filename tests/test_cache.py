@@ -71,6 +71,29 @@ def test_another_option_does_only_its_own_work_again(
     assert {work.tool for work in project.build().work} == tools
 
 
+def test_another_width_or_format_leaves_the_other_renditions_alone(project: Project) -> None:
+    project.write({"p.jpg": pictures.jpeg()})
+
+    def renditions() -> dict[str, str]:
+        asset = project.publish().manifest.assets["/static/p.jpg"]
+        return {f"{one.type} {one.width}": one.sha256 for one in asset.renditions}
+
+    project.configure(images=Images(formats=("webp",), widths=(100,)))
+    first = renditions()
+    assert first.keys() == {"image/webp 320", "image/webp 100"}
+    # So that whatever is made once more is seen: it would not be this.
+    shutil.copytree(project.config.cache_folder, project.folder / "before")
+    project.configure(images=Images(formats=("avif", "webp"), widths=(50, 100, 9999)))
+    second = renditions()
+    assert first.items() <= second.items()
+    assert second.keys() >= {"image/webp 50", "image/avif 320"}
+    log = (project.config.cache_folder / "results").read_bytes()
+    old = (project.folder / "before/results").read_bytes()
+    assert log.startswith(old)
+    webp = [line for line in log[len(old) :].splitlines() if b'"format":"webp"' in line]
+    assert len(webp) == 1
+
+
 def test_touched_files_are_read_and_no_more(project: Project) -> None:
     project.write(FILES)
     first = project.build()

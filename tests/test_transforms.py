@@ -61,7 +61,7 @@ def test_damage_is_noticed(coding: str, harm: str) -> None:
 
 
 def render(data: bytes, media_type: str, *widths: int, formats: tuple[str, ...] = ("webp",)) -> images.Renditions:
-    return images.render(data, media_type, formats, widths)
+    return images.render(data, media_type, [(name, width) for width in (0, *widths) for name in formats])
 
 
 def difference(one: Image.Image, other: Image.Image) -> float:

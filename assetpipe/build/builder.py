@@ -26,19 +26,19 @@ from assetpipe.missing import Policy
 from assetpipe.paths import NAME_MAX, Digest
 from assetpipe.plan import Plan, plan
 from assetpipe.progress import Observer, Silence
-from assetpipe.store import DamageError, Job, Store
+from assetpipe.store import DamageError, Job, Result, Store
 from assetpipe.transforms import encodings, images
 from assetpipe.workers import Task, Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from assetpipe.build.reading import Read
     from assetpipe.config import Config
     from assetpipe.paths import LogicalPath
     from assetpipe.sources import Source, Walk
-    from assetpipe.store import Blob, Result
-    from assetpipe.workers import Function
+    from assetpipe.store import Blob
+    from assetpipe.workers import Facts, Output
 
 T = TypeVar("T")
 
@@ -149,7 +149,7 @@ class _State:
         self.pending: set[tuple[str, str]] = set()
         # The codings' versions; none where nothing is to be encoded.
         self.codings: dict[str, str] = {}
-        self.image_version = ""
+        self.image_versions: dict[str, str] = {}
         self.work: list[Work] = []
         self.problems: list[Problem] = []
 
@@ -186,6 +186,7 @@ class _State:
     def _link(self, hints: Collection[str] | None) -> set[LogicalPath]:
         """Stages 1 to 3; the paths of what may be other than before, or gone."""
         self.work, self.problems = [], []
+        self.pending.clear()
         before = self.planned
         self.walk = sources.find(self.config, self.walk, hints)
         self.planned = plan(self.config, self.walk.sources)
@@ -241,11 +242,10 @@ class _State:
             if ended.task.kind == "draft":
                 self.reader.take(ended)
                 continue
-            path, job, key = ended.task.about
-            self.pending.discard(key)
+            path, take = ended.task.about
             if ended.error is None:
                 self.work.append(Work(ended.task.kind, path, ended.seconds))
-                self._take(path, key, self.store.remember(job, ended.output))
+                take(ended.output)
             if ended.task.kind in kinds:
                 self.observer.step()
 
@@ -257,41 +257,61 @@ class _State:
             self._encode(source.path, read.blob)
 
     def _render(self, path: LogicalPath, blob: Blob) -> None:
-        self.image_version = self.image_version or images.version()
+        """Have the renditions made that the cache does not have, all of one image together: it is decoded once."""
+        media_type = media.media_type(path.name)
+        kept: dict[str, Result] = {}
+        missing: dict[str, Job] = {}
         # In order, and once each: how they are listed is not to change a name.
-        formats, widths = sorted(set(self.config.images.formats)), sorted(set(self.config.images.widths))
-        options = (media.media_type(path.name), ",".join(formats), ",".join(map(str, widths)))
-        job = Job("image", self.image_version, options, (blob.digest,))
-        self._ask("image", jobs.render, path, job, blob, ("image", path))
+        for width in (0, *sorted(set(self.config.images.widths), reverse=True)):
+            for name in sorted(set(self.config.images.formats)):
+                if name not in self.image_versions:
+                    self.image_versions[name] = images.version(name)
+                job = Job("image", self.image_versions[name], (media_type, name, str(width)), (blob.digest,))
+                kept[f"{name} {width}"] = result = self.store.recall(job) or Result(())
+                if not result.facts:
+                    missing[f"{name} {width}"] = job
+
+        def take(output: Output) -> None:
+            made, facts = output
+            for size, job in missing.items():
+                own = [(data, about) for data, about in made if size == _size(about)]
+                kept[size] = self.store.remember(job, (own, facts))
+            self._rendered(path, kept.values())
+
+        if missing:
+            weight = blob.size * jobs.WEIGHTS["image"] * len(missing)
+            self.workers.add(Task("image", (path, take), jobs.render, (media_type, *missing), blob, weight))
+        else:
+            self._rendered(path, kept.values())
+
+    def _rendered(self, path: LogicalPath, results: Iterable[Result]) -> None:
+        results = list(results)
+        self.renditions[path] = Result(tuple(made for one in results for made in one.made), results[0].facts)
 
     def _encode(self, path: LogicalPath, blob: Blob) -> None:
-        if self._is_encoded(path, blob):
-            for coding, version in self.codings.items():
-                key = (coding, blob.digest)
-                if key not in self.encodings:
-                    self._ask(coding, jobs.encode, path, Job("encoding", version, (coding,), (blob.digest,)), blob, key)
+        """Have the encodings made that are neither in the cache nor under way; equal bytes are encoded once."""
+        for coding, version in self.codings.items() if self._is_encoded(path, blob) else ():
+            key = (coding, blob.digest)
+            if key in self.encodings or key in self.pending:
+                continue
+            job = Job("encoding", version, (coding,), (blob.digest,))
+            if (result := self.store.recall(job)) is not None:
+                self._encoding(key, result)
+                continue
+
+            def take(output: Output, key: tuple[str, str] = key, job: Job = job) -> None:
+                self._encoding(key, self.store.remember(job, output))
+
+            self.pending.add(key)
+            weight = blob.size * jobs.WEIGHTS[coding]
+            self.workers.add(Task(coding, (path, take), jobs.encode, job.options, blob, weight))
+
+    def _encoding(self, key: tuple[str, str], result: Result) -> None:
+        self.pending.discard(key)
+        self.encodings[key] = self.store.blob(result.made[0]) if result.made else None
 
     def _is_encoded(self, path: LogicalPath, blob: Blob) -> bool:
         return blob.size > 0 and media.is_compressible(media.media_type(path.name))
-
-    def _ask(
-        self, kind: str, function: Function, path: LogicalPath, job: Job, blob: Blob, key: tuple[str, str]
-    ) -> None:
-        """Have a job done, unless the cache spares it or it is under way."""
-        if key in self.pending:
-            return
-        if (result := self.store.recall(job)) is not None:
-            self._take(path, key, result)
-            return
-        self.pending.add(key)
-        weight = blob.size * jobs.WEIGHTS[kind]
-        self.workers.add(Task(kind, (path, job, key), function, job.options, blob, weight))
-
-    def _take(self, path: LogicalPath, key: tuple[str, str], result: Result) -> None:
-        if key[0] == "image":
-            self.renditions[path] = result
-        else:
-            self.encodings[key] = self.store.blob(result.made[0]) if result.made else None
 
     def _encoded(self, path: LogicalPath) -> dict[str, Blob]:
         """The encodings of an asset; a name that was given may be longer than ours, with no room for their suffixes."""
@@ -375,6 +395,11 @@ class _Texts:
     def _pieces(self, node: Node, holes: Sequence[bytes]) -> Iterator[bytes]:
         assert node.outline is not None
         return node.outline.filled(self._reader.reads[node.path].blob.read(), holes)
+
+
+def _size(about: Facts) -> str:
+    """What was asked for, by what was made: an image's own width is asked for as 0."""
+    return f"{about['format']} {0 if about['negotiated'] else about['width']}"
 
 
 def _unconverted(shown: str, rendered: Result) -> Problem:

@@ -16,7 +16,7 @@ import PIL
 from msgspec import Struct
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator
 
     from PIL import Image
 
@@ -53,8 +53,8 @@ class Renditions(Struct, frozen=True):
     pictures: tuple[Picture, ...]
 
 
-def render(data: bytes, media_type: str, formats: Sequence[str], widths: Sequence[int]) -> Renditions:
-    """Make the full-size rendition in each format, and one for each width below the image's own.
+def render(data: bytes, media_type: str, sizes: Iterable[tuple[str, int]]) -> Renditions:
+    """Make a rendition for each of the ``sizes``, a format and a width: 0 is the image's own, and none is above that.
 
     Deterministic: the same bytes for the same input and version of Pillow. Raises ImageError for a picture that is
     damaged, or has more than MAX_PIXELS.
@@ -78,7 +78,7 @@ def render(data: bytes, media_type: str, formats: Sequence[str], widths: Sequenc
                 return Renditions(width, height, ())
             profile = image.info.get("icc_profile")
             picture = _with_alpha(ImageOps.exif_transpose(image))
-            pictures = _pictures(picture, formats, widths, profile, lossless=media_type == "image/png")
+            pictures = list(_pictures(picture, sizes, profile, lossless=media_type == "image/png"))
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise ImageError("huge-image", f"more pixels than are safe to decode: {error}") from error
     except UnidentifiedImageError as error:
@@ -89,12 +89,12 @@ def render(data: bytes, media_type: str, formats: Sequence[str], widths: Sequenc
     return Renditions(picture.width, picture.height, smaller)
 
 
-def version(formats: Iterable[str] = ("avif", "webp")) -> str:
-    """What is asked of Pillow, its version and those of what reads a picture and writes it in one of ``formats``: with
-    the picture and the options, all that the bytes depend on.
+def version(name: str) -> str:
+    """What is asked of Pillow, its version and those of what reads a picture and writes it in the format ``name``: with
+    the picture and the width, all that the bytes depend on.
     """
-    needed = {"Pillow", "libjpeg", *(f"lib{name}" for name in formats)}
-    told = ", ".join(f"{name} {number}" for name, number in libraries().items() if name in needed)
+    needed = {"Pillow", "libjpeg", f"lib{name}"}
+    told = ", ".join(f"{library} {number}" for library, number in libraries().items() if library in needed)
     return f"{told}: {_SETTINGS}"
 
 
@@ -120,18 +120,22 @@ def libraries() -> dict[str, str]:
 
 
 def _pictures(
-    picture: Image.Image, formats: Sequence[str], widths: Sequence[int], profile: bytes | None, *, lossless: bool
-) -> list[Picture]:
+    picture: Image.Image, sizes: Iterable[tuple[str, int]], profile: bytes | None, *, lossless: bool
+) -> Iterator[Picture]:
     from PIL import Image
 
-    pictures = []
-    for width in (picture.width, *sorted({w for w in widths if w < picture.width}, reverse=True)):
+    # The widest first, which needs the picture as it is; each width is made once, for all its formats.
+    by_width: dict[int, list[str]] = {}
+    for name, width in sizes:
+        if width < picture.width:
+            by_width.setdefault(width or picture.width, []).append(name)
+    for width in sorted(by_width, reverse=True):
         height = max(1, round(picture.height * width / picture.width))
         if max(width, height) > _MAX_SIDE:
             continue
         sized = picture if width == picture.width else picture.resize((width, height), Image.Resampling.LANCZOS)
-        pictures += [Picture(f, _encode(sized, f, profile, lossless=lossless), width, height) for f in formats]
-    return pictures
+        for name in by_width[width]:
+            yield Picture(name, _encode(sized, name, profile, lossless=lossless), width, height)
 
 
 def _is_representable(image: Image.Image, data: bytes) -> bool:
