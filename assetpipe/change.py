@@ -124,12 +124,12 @@ class Change:
         return touched
 
     def gather(self, files: int) -> bool:
-        """Say how many files come until ``settle``; whether the disk is waited for only there, for all of them at once.
+        """Say how many files come until ``settle``; whether no ``write`` waits for the disk, but ``settle`` at most.
 
-        It takes an eighth of the time, where the system has a way to.
+        To wait for all of them at once takes an eighth of the time, where the system has a way to.
         """
         self._gathers = self._durable and files >= _MANY and _syncfs() is not None
-        return self._gathers
+        return self._gathers or not self._durable
 
     def settle(self, folders: Iterable[str]) -> None:
         """Wait until what was written into these folders is on disk, and found there by its name."""
