@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 import time
 
@@ -28,8 +29,13 @@ def main() -> None:
 def _print(out: str, err: str, seconds: str) -> None:
     for stream, text in ((sys.stderr, err), (sys.stdout, out.replace("\1", seconds))):
         if text:
-            stream.write(text if stream.isatty() else _without_colours(text))
-            stream.flush()
+            try:
+                stream.write(text if stream.isatty() else _without_colours(text))
+                stream.flush()
+            except BrokenPipeError:
+                # Whoever read this has seen enough; the interpreter is not to try again at its end.
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+                sys.exit(1)
 
 
 def _without_colours(text: str) -> str:

@@ -131,7 +131,8 @@ class Dist:
         """Know nothing."""
         self.current: Manifest | None = None
         self.records: frozenset[str] = frozenset()
-        self._stamp: tuple[int, ...] | None = None
+        # What ``stat`` said of the manifest: mtime, size, inode; nothing where there is none.
+        self.stamp: tuple[int, ...] = ()
         # By the name of the record; None for one that is none of ours.
         self._told: dict[str, Told | None] = {}
         self.told_now = _NOTHING
@@ -142,17 +143,17 @@ class Dist:
         """Find out what lies there, where that is not known."""
         stamp = self._stamp_now()
         records = frozenset(file.stem for file in (self.folder / RELEASES).glob("*.json"))
-        if stamp is None or stamp != self._stamp or records != self.records or self.is_unfinished:
+        if not stamp or stamp != self.stamp or records != self.records or self.is_unfinished:
             self.forget()
             self.records = records
-            self._stamp = stamp
+            self.stamp = stamp
             if (told := self._read_told(self.folder / MANIFEST)) is not None:
                 self.current, self.told_now = told.release, told
 
     def learn(self, told: Told) -> None:
         """Know that the release of ``told`` is the current one, and that all its files and copies are right."""
         self.current = told.release
-        self._stamp = self._stamp_now()
+        self.stamp = self._stamp_now()
         self.told_now = self._latest = told
         self._seen = {**told.files, **{copy: told.files[file] for copy, file in told.copies.items()}}
 
@@ -318,11 +319,11 @@ class Dist:
         except ManifestError:
             return None
 
-    def _stamp_now(self) -> tuple[int, ...] | None:
+    def _stamp_now(self) -> tuple[int, ...]:
         try:
             found = (self.folder / MANIFEST).stat()
         except OSError:
-            return None
+            return ()
         return found.st_mtime_ns, found.st_size, found.st_ino
 
 

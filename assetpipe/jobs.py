@@ -57,9 +57,9 @@ def render(data: bytes, options: tuple[str, ...]) -> Output:
 
 
 def draft_version() -> str:
-    """What tells one version of the tokenizers from another: the digest of their modules."""
+    """What tells one version of the tokenizers from another: the digest of their modules, and of this one."""
     folder = Path(references.__file__).parent
-    modules = [*sorted(folder.glob("*.py")), folder.parent / "paths.py"]
+    modules = [*sorted(folder.glob("*.py")), folder.parent / "paths.py", Path(__file__)]
     return Digest.of(*(module.read_bytes() for module in modules)).tag
 
 

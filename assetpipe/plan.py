@@ -22,8 +22,10 @@ if TYPE_CHECKING:
 
 
 class Kit(Struct, frozen=True):
-    """A command's tool with its version, and the digest of all that it may read beside its input."""
+    """A command's tool for inputs of a suffix, with its version, and the digest of all that it may read beside them."""
 
+    command: Command
+    suffix: str
     tool: commands.Tool
     version: str
     read: Digest
@@ -104,9 +106,18 @@ def _take(planned: Plan, path: LogicalPath, source: Source) -> bool:
     return False
 
 
+def is_as_before(config: Config, kit: Kit) -> bool:
+    """Whether a tool, and all that it may read beside its input, is what it was when the build was planned."""
+    return (kit.tool.version(), _read(config, kit.command, kit.suffix)) == (kit.version, kit.read)
+
+
 def _kit(config: Config, command: Command, suffix: str) -> Kit:
-    """A command's tool, and the digest of the other files that it may read beside inputs of that suffix."""
     tool = commands.Tool(command.run, config.base)
+    return Kit(command, suffix, tool, tool.version(), _read(config, command, suffix))
+
+
+def _read(config: Config, command: Command, suffix: str) -> Digest:
+    """The digest of the other files that a command may read beside inputs of that suffix."""
     if command.reads is not None:
         files = read_beside(config, command)
     else:
@@ -119,8 +130,7 @@ def _kit(config: Config, command: Command, suffix: str) -> Kit:
             if file.suffix.lower() in suffixes and not ours & {*file.parents}
         ]
     told = [(os.path.relpath(file, config.base), file) for file in sorted(set(files)) if file.is_file()]
-    read = Digest.of(*(Digest.of(name.encode(errors="surrogateescape")).raw + _digest(file) for name, file in told))
-    return Kit(tool, tool.version(), read)
+    return Digest.of(*(Digest.of(name.encode(errors="surrogateescape")).raw + _digest(file) for name, file in told))
 
 
 def read_beside(config: Config, command: Command) -> list[Path]:

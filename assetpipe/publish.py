@@ -80,6 +80,11 @@ class Publisher:
         self._durable = durable
         self._patience = patience
 
+    @property
+    def stamp(self) -> tuple[int, ...]:
+        """What ``stat`` said of the manifest when the last publishing was done: mtime, size, inode."""
+        return self._dist.stamp
+
     def publish(self, release: Manifest, files: Mapping[str, Blob]) -> Published:
         """Make ``release`` the current one; ``files`` are its bytes, by their paths below ``dist`` ("/public/…").
 

@@ -95,7 +95,9 @@ class Job(Struct, frozen=True, array_like=True):
     def key(self) -> Digest:
         """The name of the result."""
         parts = (self.tool, self.version, *self.options, "", *self.inputs)
-        return Digest.of("\0".join([f"{len(parts)} {len(self.inputs)}", *parts]).encode(errors="surrogateescape"))
+        # With their lengths, since a part may hold any character.
+        told = "".join(f"{len(part)} {part}" for part in parts)
+        return Digest.of(f"{len(parts)} {len(self.inputs)} {told}".encode(errors="surrogateescape"))
 
 
 class Made(Struct, frozen=True, array_like=True):
@@ -157,7 +159,6 @@ class Store:
         self._places: dict[str, int] = {}
         self._read = 0
         self._unwritten: list[_Line] = []
-        self._rooms: set[str] = set()
         self._load_results()
 
     def put(self, data: bytes) -> Blob:
@@ -169,9 +170,10 @@ class Store:
                 if len(data) <= _SMALL:
                     self._places[digest] = self._append(data)
                 else:
-                    self._make(os.path.dirname(self._path(digest)))
                     # In place: who writes it at the same time writes the same, and a part of it is no such blob.
-                    _write_over(self._path(digest), data)
+                    with self._opened(self._path(digest)) as handle:
+                        files.write(handle, data)
+                        os.ftruncate(handle, len(data))
         return self.kept(digest, len(data))
 
     def blob(self, made: Made) -> Blob:
@@ -194,13 +196,9 @@ class Store:
 
     def _append(self, data: bytes) -> int:
         """Append to the file of small blobs; where it lies there, whoever else appends at the same time."""
-        self._make(self._root)
-        handle = os.open(f"{self._root}/small", os.O_WRONLY | os.O_APPEND | os.O_CREAT | files.BINARY, 0o666)
-        try:
+        with self._opened(f"{self._root}/small", os.O_APPEND) as handle:
             files.write(handle, data)
             return os.lseek(handle, 0, os.SEEK_CUR) - len(data)
-        finally:
-            os.close(handle)
 
     def recall(self, job: Job) -> Result | None:
         """The result of ``job``, if it was made before."""
@@ -235,14 +233,9 @@ class Store:
         if not self._unwritten:
             return
         data = b"".join(map(_encode, self._unwritten))
-        with self._explained():
-            self._make(self._root)
-            # One write at the end of the file: lines of another build may come between these, but not within one.
-            handle = os.open(f"{self._root}/results", os.O_WRONLY | os.O_APPEND | os.O_CREAT | files.BINARY, 0o666)
-            try:
-                files.write(handle, b"\n" + data)
-            finally:
-                os.close(handle)
+        # One write at the end of the file: lines of another build may come between these, but not within one.
+        with self._explained(), self._opened(f"{self._root}/results", os.O_APPEND) as handle:
+            files.write(handle, b"\n" + data)
         self._read += len(self._unwritten)
         self._unwritten.clear()
 
@@ -295,7 +288,16 @@ class Store:
             return
         places: dict[str, int] = {}
         lines: list[_Line] = []
-        small = bytearray()
+        self._write(f"{self._root}/small", self._compacted(places, lines))
+        # Killed here, the results have other places than the blobs: that is damage, which is noticed and mended.
+        self._write(f"{self._root}/results", map(_encode, lines))
+        self._lines = {line.key: line for line in lines}
+        self._places = places
+        self._read = len(lines)
+
+    def _compacted(self, places: dict[str, int], lines: list[_Line]) -> Iterator[bytes]:
+        """The small blobs that are of use, one after the other; where they are then, and the results that have them."""
+        size = 0
         for line in sorted(self._lines.values(), key=lambda line: (line.day, line.key)):
             things: list[Made] = []
             for made in line.result.made:
@@ -304,19 +306,14 @@ class Store:
                         data = self.blob(made).read()
                     except DamageError:
                         break
-                    places[made.digest] = len(small)
-                    small += data
+                    places[made.digest] = size
+                    size += len(data)
+                    yield data
                 things.append(replace(made, at=places.get(made.digest, -1)))
             else:
                 line.result = replace(line.result, made=tuple(things))
                 line.check = _check(line)
                 lines.append(line)
-        self._write(f"{self._root}/small", small)
-        # Killed here, the results have other places than the blobs: that is damage, which is noticed and mended.
-        self._write(f"{self._root}/results", b"".join(map(_encode, lines)))
-        self._lines = {line.key: line for line in lines}
-        self._places = places
-        self._read = len(lines)
 
     def _wastes(self) -> bool:
         """Whether the file of small blobs holds more that is nobody's than what is somebody's."""
@@ -342,15 +339,22 @@ class Store:
         stamp = (self._index or {}).get(source.file)
         return Digest(stamp.digest) if stamp else None
 
-    def learn_digest(self, source: Source, digest: Digest) -> None:
-        """Remember what a source's bytes digest to, unless it is too young for its mtime to tell a later change."""
-        if not is_racy(source.mtime_ns, time.time_ns()):
+    def learn_digest(self, source: Source, digest: Digest, began_ns: int) -> None:
+        """Remember what a source's bytes digest to, unless it was so young when reading them began that its mtime does
+        not tell a later change.
+        """
+        if not is_racy(source.mtime_ns, began_ns):
             self._seen[source.file] = _Stamp(source.mtime_ns, source.size, source.inode, digest)
+
+    def doubt_digests(self) -> None:
+        """Forget the digests of all sources: the bytes of one were others than ``stat`` let expect."""
+        self._index, self._seen = {}, {}
+        _remove(f"{self._root}/index")
 
     def save_index(self) -> None:
         """Write the digests of all sources met since the store was opened, if they differ from what is on disk."""
         if self._seen != (self._index or {}):
-            self._write(os.path.join(self._root, "index"), msgspec.json.encode(self._seen, enc_hook=str))
+            self._write(os.path.join(self._root, "index"), [msgspec.json.encode(self._seen, enc_hook=str)])
             self._index = dict(self._seen)
 
     def _load_index(self) -> dict[str, _Stamp]:
@@ -387,27 +391,38 @@ class Store:
     def _path(self, digest: str) -> str:
         return f"{self._root}/blobs/{digest[:2]}/{digest}"
 
-    def _write(self, file: str, data: bytes | bytearray) -> None:
+    def _write(self, file: str, pieces: Iterable[bytes]) -> None:
         with self._explained():
             folder = os.path.dirname(file)
             self._make(folder)
             handle, temporary = tempfile.mkstemp(dir=folder, prefix=_NEW)
             try:
                 with os.fdopen(handle, "wb") as out:
-                    out.write(data)
+                    out.writelines(pieces)
                 os.replace(temporary, file)
             except BaseException:
                 with contextlib.suppress(OSError):
                     os.unlink(temporary)
                 raise
 
+    @contextlib.contextmanager
+    def _opened(self, file: str, flags: int = 0) -> Iterator[int]:
+        flags |= os.O_WRONLY | os.O_CREAT | files.BINARY
+        try:
+            handle = os.open(file, flags, 0o666)
+        except FileNotFoundError:  # its folder is not there, or not any more
+            self._make(os.path.dirname(file))
+            handle = os.open(file, flags, 0o666)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
     def _make(self, folder: str) -> None:
-        if folder not in self._rooms:
-            os.makedirs(folder, exist_ok=True)
-            ignore = os.path.join(self._root, ".gitignore")
-            if not os.path.exists(ignore):
-                Path(ignore).write_text("*\n")
-            self._rooms.add(folder)
+        os.makedirs(folder, exist_ok=True)
+        ignore = os.path.join(self._root, ".gitignore")
+        if not os.path.exists(ignore):
+            Path(ignore).write_text("*\n")
 
     @contextlib.contextmanager
     def _explained(self) -> Iterator[None]:
@@ -418,15 +433,6 @@ class Store:
                 f"{self._folder}: the cache cannot be written: {error.strerror or error}. "
                 "Free some space, or set another folder: [tool.assetpipe] cache = …"
             ) from error
-
-
-def _write_over(file: str, data: bytes) -> None:
-    handle = os.open(file, os.O_WRONLY | os.O_CREAT | files.BINARY, 0o666)
-    try:
-        files.write(handle, data)
-        os.ftruncate(handle, len(data))
-    finally:
-        os.close(handle)
 
 
 def _encode(line: _Line) -> bytes:

@@ -1,9 +1,10 @@
 """Whether anything that a build came of has changed since, and if not, what there is to say: without building.
 
-A build writes down which files and folders it looked at, and what ``stat`` said of each, once that can tell every later
-change (see ``sources.is_racy``). A folder's mtime tells what came and went in it. What else the result depends on is
-among the files, too: the configuration or its absence, our own modules, the folders that packages are installed in, and
-the folders of the release, which deleting a file there changes. What stat cannot see, `assetpipe verify` can.
+A build writes down which files and folders it looked at, and what ``stat`` said of each before they were read, once
+that can tell every later change (see ``sources.is_racy``). A folder's mtime tells what came and went in it. What else
+the result depends on is among the files, too: the configuration or its absence, our own modules, the folders that
+packages are installed in, and the folders of the release, which deleting a file there changes. What stat cannot see,
+`assetpipe verify` can. And it depends on the clock which releases are kept: a record is good for a day.
 
 This is what a deploy that changes nothing waits for, so it imports next to nothing.
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 import zlib
 from array import array
 from typing import TYPE_CHECKING
@@ -19,18 +21,27 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    # What ``stat`` says of a file: mtime in ns, size, inode; of a folder: mtime, inode.
+    Stamp = tuple[int, ...]
+
 # In the cache's folder.
 NAME = "unchanged"
-_MAGIC = b"assetpipe unchanged 1"
-_CONFIGS = ("assetpipe.toml", "pyproject.toml")
+_MAGIC = b"assetpipe unchanged 2"
+_GOOD_FOR = 86_400  # seconds
+# What says in a folder, or by its absence, where the sources are.
+_SIGNS = ("assetpipe.toml", "pyproject.toml", "static")
+_ABSENT = (-1, -1, -1)
 
 
 def recall(cache: str, arguments: Sequence[str]) -> tuple[str, str] | None:
     """What the last build with these arguments would print again, to stdout and to stderr; None where it may not."""
     try:
         with open(os.path.join(cache, NAME), "rb") as file:
+            age = time.time() - os.fstat(file.fileno()).st_mtime
             data = file.read()
     except OSError:
+        return None
+    if not 0 <= age < _GOOD_FOR:
         return None
     head, _, body = data.partition(b"\n")
     try:
@@ -49,39 +60,47 @@ def recall(cache: str, arguments: Sequence[str]) -> tuple[str, str] | None:
     known = array("q", stamps)
     seen = array("q")
     for path in _split(single):
-        _look(path, seen)
+        seen.extend(look(path))
     for folder, inside in zip(_split(folders), names.split(b"\0\0"), strict=True):
-        _look(folder, seen)
+        mtime_ns, _, inode = look(folder)
+        seen.extend((mtime_ns, inode))
         for name in _split(inside):
-            _look(f"{folder}/{name}", seen)
+            seen.extend(look(f"{folder}/{name}"))
     return (out.decode(), err.decode()) if seen == known else None
+
+
+def begin(arguments: Sequence[str]) -> tuple[bytes, dict[str, Stamp]]:
+    """How things are around a build that begins, for ``note``: to be asked before anything of it is read."""
+    signs = [os.path.join(folder, name) for folder in _upward(_here()) for name in _SIGNS]
+    return _key(arguments), {path: look(path) for path in (*signs, *_ours(), *filter(os.path.exists, sys.path))}
 
 
 def note(
     cache: str,
-    arguments: Sequence[str],
-    single: Iterable[str],
-    inside: Mapping[str, Iterable[str]],
+    begun: tuple[bytes, dict[str, Stamp]],
+    single: Mapping[str, Stamp],
+    inside: Mapping[str, tuple[Stamp, Mapping[str, Stamp]]],
     said: tuple[str, str],
 ) -> None:
-    """Write down how things are now: the paths ``single``, and folders with the names of the files ``inside``.
+    """Write down what the build that had ``begun`` so came of: the paths ``single``; and folders, each with its own
+    stamp and those of the files in it.
 
     ``said`` is what is to be printed if nothing changes. Raises OSError.
     """
-    configs = [os.path.join(folder, name) for folder in _upward(os.getcwd()) for name in _CONFIGS]
-    paths = [*dict.fromkeys((*configs, *_ours(), *filter(os.path.exists, sys.path), *single))]
+    key, around = begun
+    single = {**single, **around}
     stamps = array("q")
-    for path in paths:
-        _look(path, stamps)
-    for folder, names in inside.items():
-        _look(folder, stamps)
-        for name in names:
-            _look(f"{folder}/{name}", stamps)
+    for stamp in single.values():
+        stamps.extend(stamp)
+    for own, files in inside.values():
+        stamps.extend(own)
+        for stamp in files.values():
+            stamps.extend(stamp)
     parts = [
-        _key(arguments),
-        _joined(paths),
+        key,
+        _joined(single),
         _joined(inside),
-        b"\0\0".join(map(_joined, inside.values())),
+        b"\0\0".join(_joined(files) for _, files in inside.values()),
         stamps.tobytes(),
         *(text.encode() for text in said),
     ]
@@ -95,20 +114,28 @@ def note(
 
 def caches() -> Iterable[str]:
     """Where a build from the working folder has its cache, as long as it is called as by default."""
-    for folder in _upward(os.getcwd()):
+    for folder in _upward(_here()):
         yield os.path.join(folder, ".assetpipe")
 
 
-def _look(path: str, into: array[int]) -> None:
+def look(path: str) -> Stamp:
+    """What ``stat`` says of a path: mtime, size and inode."""
     try:
         found = os.stat(path)
-        into.extend((found.st_mtime_ns, found.st_size, found.st_ino))
     except (OSError, ValueError):
-        into.extend((-1, -1, -1))
+        return _ABSENT
+    return found.st_mtime_ns, found.st_size, found.st_ino
 
 
 def _key(arguments: Sequence[str]) -> bytes:
-    return _joined([os.getcwd(), sys.version, sys.executable, zlib.ZLIB_RUNTIME_VERSION, *sys.path, *arguments])
+    return _joined([_here(), sys.version, sys.executable, zlib.ZLIB_RUNTIME_VERSION, *sys.path, *arguments])
+
+
+def _here() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it is gone, as the build will say
+        return ""
 
 
 def _upward(folder: str) -> Iterable[str]:

@@ -103,15 +103,11 @@ class Workers:
         self._left[task.kind] = self._left.get(task.kind, 0) + 1
         self._lane(task).add(task)
 
-    def pump(self) -> None:
-        """Hand over what there is room for; for the caller to do now and then, while it works itself."""
-        for lane in self._lanes.values():
-            self._done.extend(lane.step())
-
     def run(self, kinds: Collection[str]) -> Iterator[Done]:
         """Run until no task of those kinds is left. What is done is told, of whatever kind; more may come meanwhile."""
         while True:
-            self.pump()
+            for lane in self._lanes.values():
+                self._done.extend(lane.step())
             while self._done:
                 done = self._done.pop()
                 self._left[done.task.kind] -= 1
@@ -158,10 +154,13 @@ class Workers:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
+        # Where Ctrl-C ends this process at once, a tracker of multiprocessing's tidies up, and would tell of it.
+        sys.warnoptions.append("ignore:resource_tracker:UserWarning")
         pool = ProcessPoolExecutor(self.jobs, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
         # Ctrl-C reaches every process of the terminal, and these are not to speak of it: they inherit what is blocked.
         with _interrupts_blocked():
-            pool.submit(_nothing)
+            for _ in range(self.jobs):  # each task that finds all of them busy starts one more
+                pool.submit(_nothing)
         return pool
 
 
@@ -169,7 +168,8 @@ class _Lane:
     """Tasks that wait for one executor, and those that it has. Without one, they are run one by one, here."""
 
     def __init__(self, start: Callable[[], Executor] | None, room: int, batch: int, least: int = 0) -> None:
-        self.futures: dict[Future[list[tuple[Output, float]]], tuple[list[tuple[Task, bytes]], int]] = {}
+        # What was handed over, for which time, and to which executor.
+        self.futures: dict[Future[list[tuple[Output, float]]], tuple[list[tuple[Task, bytes]], int, Executor]] = {}
         self._start = start
         self._room = room
         self._batch = batch
@@ -199,7 +199,7 @@ class _Lane:
             batch: list[tuple[Task, bytes]] = []
             size = 0
             while self._waiting and size < self._batch and len(batch) < _BATCH_TASKS:
-                task = heapq.heappop(self._waiting)[2]
+                task = self._next()
                 try:
                     data = task.blob.read()
                 except AssetpipeError as error:
@@ -214,14 +214,18 @@ class _Lane:
         """Run the first that waits, here."""
         if not self._waiting or (self._start is not None and self._executor is not None):
             return None
-        task = heapq.heappop(self._waiting)[2]
-        self._bytes -= task.blob.size
+        task = self._next()
         try:
             data = task.blob.read()
         except AssetpipeError as error:
             return Done(task, ([], {}), 0, error)
         ((output, seconds),) = run_batch([(task.function, task.options, data)])
         return Done(task, output, seconds)
+
+    def _next(self) -> Task:
+        task = heapq.heappop(self._waiting)[2]
+        self._bytes -= task.blob.size
+        return task
 
     def close(self, *, wait: bool) -> None:
         self._waiting.clear()
@@ -241,15 +245,16 @@ class _Lane:
             # It broke between two looks.
             future = Future()
             future.set_exception(BrokenExecutor())
-        self.futures[future] = batch, attempt
+        self.futures[future] = batch, attempt, self._executor
 
     def _ended(self, future: Future[list[tuple[Output, float]]]) -> Iterator[Done]:
-        batch, attempt = self.futures.pop(future)
+        batch, attempt, executor = self.futures.pop(future)
         try:
             outputs = future.result()
         except (Exception, CancelledError) as error:
-            if isinstance(error, BrokenExecutor) and self._executor is not None:
-                _shut_down(self._executor, wait=False)
+            # All that a broken one had comes back; the first of that is the end of it, and not of the one after it.
+            if isinstance(error, BrokenExecutor) and self._executor is executor:
+                _shut_down(executor, wait=False)
                 self._executor = None
             if attempt <= _ATTEMPTS:
                 self._submit(batch, attempt + 1)

@@ -424,6 +424,13 @@ def test_strict_makes_every_warning_an_error_and_no_note(project: Project) -> No
     assert sorted(p.severity for p in built.problems) == [Severity.ERROR, Severity.NOTE]
 
 
+def test_two_plain_copies_at_one_path_are_an_error(project: Project) -> None:
+    """Another server would send the one as an encoding of the other."""
+    project.configure(plain=("a.*",))
+    project.write({"a.txt": "text " * 100, "a.txt.br": "no encoding"})
+    assert [kind for kind, _, _ in kinds(project.build())] == ["two-outputs"]
+
+
 def test_two_outputs_at_one_path_are_an_error(project: Project) -> None:
     project.write({"a.txt": "a"})
     (tagged,) = (asset.url for asset in project.build().manifest.assets.values())

@@ -185,6 +185,8 @@ def test_jobs_that_differ_in_anything_have_keys_of_their_own() -> None:
         Job("a", "b", ("c\0d",), ()),
         Job("a", "b", ("c", ""), ("d",)),
         Job("a", "b", ("c",), ("", "d")),
+        Job("a", "b", ("c\0d", "e"), ()),
+        Job("a", "b", ("c", "d\0e"), ()),
     ]
     assert len({job.key for job in jobs}) == len(jobs)
 
@@ -273,6 +275,18 @@ def test_small_blobs_that_are_nobodys_are_left_behind_when_they_are_many(
         result = one.recall(job)
         assert result is not None
         assert one.blob(result.made[0]).read() == b"made" * 10
+
+
+@pytest.mark.parametrize("size", [4, 100_000])
+def test_a_cache_that_is_deleted_meanwhile_is_made_again(tmp_path: Path, size: int) -> None:
+    store = Store(tmp_path / "cache")
+    store.remember(Job("tool", "1", (), ()), ([(b"a" * size, {})], {}))
+    store.flush()
+    shutil.rmtree(tmp_path / "cache")
+    result = store.remember(Job("tool", "2", (), ()), ([(b"b" * size, {})], {}))
+    store.flush()
+    assert store.blob(result.made[0]).read() == b"b" * size
+    assert Store(tmp_path / "cache").recall(Job("tool", "2", (), ())) == result
 
 
 def test_a_damaged_blob_is_told_apart_from_a_changed_source(tmp_path: Path) -> None:

@@ -264,6 +264,19 @@ def test_a_source_that_changes_while_a_command_runs_is_not_remembered(project: P
     assert told(project.build()) == [("changed", Severity.ERROR)]
 
 
+def test_what_was_made_of_files_that_changed_meanwhile_is_not_remembered(project: Project) -> None:
+    """They may be again what they were when the build began."""
+    script = 'if test -e edit; then echo new > static/_v.scss; fi; cat "$1" static/_v.scss'
+    project.configure(ignore=("_*",), minify=False, command=(Command("a.scss", ("sh", "-c", script, "-", "{input}")),))
+    project.write({"a.scss": "a ", "_v.scss": "old\n"})
+    (project.folder / "edit").touch()
+    project.build()
+    (project.folder / "edit").unlink()
+    project.write({"_v.scss": "old\n"})
+    project.publish()
+    assert project.public("/static/a.css") == b"a old\n"
+
+
 def test_an_asset_comes_before_an_alias_and_a_plain_pattern_may_name_the_output(project: Project) -> None:
     commands = (Command("*.ts", "cat"), Command("*.coffee", "cat", suffix=".ts"))
     project.configure(command=commands, plain=("sw.js",))

@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from assetpipe import sources
+from assetpipe import publish, sources
 from assetpipe.build import Build, Builder, build
 from assetpipe.config import Command, Compress, Folders, Images
+from assetpipe.errors import SourceError
+from assetpipe.store import Blob
 from tests import pictures
 from tests.conftest import Project
 
@@ -195,3 +197,54 @@ def test_a_source_that_changes_during_the_build_is_a_problem_and_the_next_build_
         assert [(problem.kind, problem.file) for problem in built.problems] == [("changed", "static/b.css")]
         assert built.failed
         assert not builder.run().failed
+
+
+def settled(project: Project) -> None:
+    """Make the sources old enough for ``stat`` to tell every change."""
+    for file in (project.folder / "static").iterdir():
+        os.utime(file, (1_600_000_000.5, 1_600_000_000.5))
+
+
+def test_what_could_not_be_read_for_a_while_is_there_again(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing in ``stat`` says so: an attempt that failed is no reason to leave a file out for ever."""
+    project.write({"a.txt": "text " * 100, "b.txt": "other " * 100, "c.css": "x{y:z}" * 30})
+    settled(project)
+    read, read_blob = sources.read, Blob.read
+
+    def unreadable(source: sources.Source) -> bytes:
+        if source.path == "/static/a.txt":
+            raise sources.unreadable(source.shown, PermissionError(13, "Permission denied"))
+        return read(source)
+
+    def vanished(blob: Blob) -> bytes:
+        if blob.shown:
+            raise sources.unreadable(blob.shown, FileNotFoundError())
+        return read_blob(blob)
+
+    with Builder(project.config) as builder:
+        monkeypatch.setattr(sources, "read", unreadable)
+        assert builder.run().failed
+        monkeypatch.setattr(sources, "read", read)
+        monkeypatch.setattr(Blob, "read", vanished)
+        assert builder.run(set()).failed
+        monkeypatch.setattr(Blob, "read", read_blob)
+        built = builder.run(set())
+    assert told(built) == told(build(replace(project.config, cache="other")))
+
+
+def test_other_bytes_of_the_same_size_and_time_are_found_out_by_the_next_build(project: Project) -> None:
+    project.write({"a.txt": "one"})
+    settled(project)
+    project.publish()
+    file = project.folder / "static" / "a.txt"
+    with file.open("r+") as out:
+        out.write("two")
+    settled(project)
+    shutil.rmtree(project.dist)
+    with pytest.raises(SourceError, match="Run the build again"):
+        project.publish()
+    project.publish()
+    assert project.public("/static/a.txt") == b"two"
+    with Builder(project.config) as builder:
+        publisher = publish.Publisher(project.dist, project.config.keep)
+        assert builder.release(publisher.publish)[1] is not None

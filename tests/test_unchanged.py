@@ -55,11 +55,12 @@ def settled(project: Project) -> Project:
     return project
 
 
-def settle(project: Project) -> None:
-    for folder, folders, names in os.walk(project.folder / "static"):
+def settle(project: Project, root: str = "static") -> None:
+    for folder, folders, names in os.walk(project.folder / root):
         for name in (*folders, *names):
-            os.utime(Path(folder, name), (1_600_000_000.5, 1_600_000_000.5))
-    os.utime(project.folder / "static", (1_600_000_000.5, 1_600_000_000.5))
+            if Path(folder, name).exists():
+                os.utime(Path(folder, name), (1_600_000_000.5, 1_600_000_000.5))
+    os.utime(project.folder / root, (1_600_000_000.5, 1_600_000_000.5))
 
 
 def without_seconds(text: str) -> str:
@@ -88,6 +89,45 @@ def edited(project: Project) -> None:
     before = file.stat()
     file.write_text(file.read_text()[:-1] + " ")  # of the same size
     assert file.stat().st_size == before.st_size
+
+
+def meddled(project: Project, what: str, function: str = "release_id", module: str = "assetpipe.manifest") -> None:
+    """Build once more, and do something else right after that function was called."""
+    (project.folder / ".assetpipe/unchanged").unlink()
+    script = f"""
+import os, subprocess, sys
+import {module} as module
+real = module.{function}
+def meddling(*args, **kwargs):
+    made = real(*args, **kwargs)
+    {what}
+    return made
+module.{function} = meddling
+sys.argv = ["assetpipe", "build"]
+from assetpipe.__main__ import main
+main()
+"""
+    # Called as ``Run`` does, so that the next run could be spared.
+    command = [sys.executable, "-c", script]
+    environment = {**os.environ, "PYTHONPATH": ""}
+    subprocess.run(command, cwd=project.folder, env=environment, capture_output=True, timeout=120, check=True)
+
+
+def edited_during_the_build(project: Project) -> None:
+    meddled(project, "open('static/a.css', 'w').write('x{y:z}'); os.utime('static/a.css', (1.6e9 + 0.5,) * 2)")
+
+
+def added_during_the_build(project: Project) -> None:
+    meddled(project, "open('static/b.css', 'w').write('x'); os.utime('static', (1.6e9 + 0.7,) * 2)")
+
+
+def configured_during_the_build(project: Project) -> None:
+    meddled(project, "open('assetpipe.toml', 'w').write('minify = false')")
+
+
+def another_release_published_before_the_build_ends(project: Project) -> None:
+    other = "subprocess.run([sys.executable, '-m', 'assetpipe', 'build', '--source', 'static/sub'])"
+    meddled(project, other, "told_problems", "assetpipe.cli.printing")
 
 
 def replaced(project: Project) -> None:
@@ -143,6 +183,10 @@ def manifest_deleted(project: Project) -> None:
     "change",
     [
         edited,
+        edited_during_the_build,
+        added_during_the_build,
+        configured_during_the_build,
+        another_release_published_before_the_build_ends,
         replaced,
         deleted,
         renamed,
@@ -163,6 +207,63 @@ def test_after_any_change_it_builds(settled: Project, change: Callable[[Project]
     settled.configure(dist="fresh", cache="fresh-cache")
     fresh = assetpipe("build", "--dist", "fresh", "--json").json["release"]
     assert json.loads((settled.folder / "dist/manifest.json").read_bytes())["release"] == fresh
+
+
+def test_a_folder_that_is_a_root_as_soon_as_it_is_there_is_noticed(project: Project) -> None:
+    (project.folder / "static").rmdir()
+    (project.folder / "assetpipe.toml").write_text('[roots]\n"/p/" = {folder = "hidden", private = true}\n')
+    write(project.folder / "hidden", {"p.txt": "p"})
+    settle(project, "hidden")
+    assert [Run(project.folder, "build").spared for _ in range(2)] == [False, True]
+    project.write({"a.txt": "a"})
+    assert "2 files" in Run(project.folder, "build").out
+
+
+def test_what_a_link_waits_for_may_come_to_where_nobody_looked(project: Project) -> None:
+    project.write({".drawer/other.txt": "x"})
+    (project.folder / "static/a.txt").symlink_to(".drawer/a.txt")
+    settle(project)
+    assert Run(project.folder, "build").code == 0
+    project.write({".drawer/a.txt": "a"})
+    assert "1 file" in Run(project.folder, "build").out
+
+
+def test_a_record_is_good_for_a_day_since_releases_of_old_are_to_be_let_go(settled: Project) -> None:
+    record = settled.folder / ".assetpipe/unchanged"
+    for age, spared in ((3600, True), (100_000, False), (-3600, False)):
+        os.utime(record, (time.time() - age,) * 2)
+        assert Run(settled.folder, "build").spared is spared
+
+
+def test_an_executor_of_the_project_s_own_is_no_reason_to_build(settled: Project) -> None:
+    (settled.folder / "assetpipe.toml").write_text('executor = "own:make"\n')
+    write(settled.folder, {"own.py": "from concurrent.futures import ThreadPoolExecutor as make"})
+    write(settled.folder / "static", {"sub/b.txt": "other " * 100})
+    settle(settled)
+    script = SCRIPT.replace("import sys\n", "import sys\nsys.path.remove('')\n", 1)
+    runs = [
+        subprocess.run([sys.executable, "-c", script, "build"], cwd=settled.folder, capture_output=True, check=True)
+        for _ in range(2)
+    ]
+    assert [run.stdout.split()[-1] for run in runs] == [b"True", b"False"]
+
+
+def test_a_reader_that_has_seen_enough_and_a_folder_that_is_gone_are_no_tracebacks(settled: Project) -> None:
+    script = (
+        "import os\nr, w = os.pipe()\nos.close(r)\nos.dup2(w, 1)\n" + SCRIPT.partition("finally")[0] + "finally: pass"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script, "build"], cwd=settled.folder, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, "Traceback" in done.stderr, "Exception ignored" in done.stderr) == (1, False, False)
+    gone = settled.folder / "gone"
+    gone.mkdir()
+    script = "import os\nos.rmdir(os.getcwd())\n" + SCRIPT
+    done = subprocess.run(
+        [sys.executable, "-c", script, "build"], cwd=gone, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert "the working folder is gone" in done.stderr
 
 
 def test_other_arguments_and_another_folder_are_another_build(settled: Project) -> None:

@@ -178,6 +178,48 @@ def test_what_a_lost_worker_had_is_done_again(
         assert made(list(workers.run(("upper",)))) == {n: b"X%d" % n for n in range(300)}
 
 
+class Breaking(Executor):
+    """An executor of which the first breaks with all that it has; those after it work, until they are shut down."""
+
+    made = 0
+
+    def __init__(self) -> None:
+        Breaking.made += 1
+        self.breaks = Breaking.made == 1
+
+    def submit(self, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        if self.breaks:
+            future.set_exception(BrokenExecutor("lost"))
+        else:
+            future.set_result(function(*args, **kwargs))
+        return future
+
+
+def test_all_that_a_broken_executor_had_goes_to_one_new_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Breaking, "made", 0)
+    with Workers(2, executor="tests.test_workers:Breaking") as workers:
+        for n in range(20):
+            workers.add(Task("upper", n, upper, ("",), Bytes(b"x" * 300_000), 1))
+        assert len(list(workers.run(("upper",)))) == 20
+    assert Breaking.made == 2
+
+
+def blocked(data: bytes, options: tuple[str, ...]) -> Output:
+    time.sleep(0.05)
+    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    return [], {"pid": os.getpid(), "blocked": int(held)}
+
+
+def test_no_process_speaks_of_ctrl_c() -> None:
+    with Workers(3, processes=True) as workers:
+        for n in range(30):
+            workers.add(Task("blocked", n, blocked, (), Bytes(bytes(500_000)), 1, pure=True))
+        told = [done.output[1] for done in workers.run(("blocked",))]
+    assert len({one["pid"] for one in told}) > 1
+    assert all(one["blocked"] for one in told)
+
+
 def test_a_source_that_changed_before_its_turn_is_the_end_of_its_own_task_alone(tmp_path: Path) -> None:
     file = tmp_path / "a.txt"
     file.write_bytes(b"new")

@@ -3,7 +3,7 @@
 1. Find the sources (``sources``), and what each is to become (``plan``).
 2. Read those that changed (``reading``): commands, digests, drafts. Convert images meanwhile.
 3. Link: name what changed and what refers to it, fill every hole. So far goes a Trace.
-4. Encode what compresses and has other bytes now; what holds no reference, from the moment that it was read.
+4. Encode what compresses and has other bytes now; what holds no reference, already while others are drafted.
 5. Fold all of it into a manifest, the blobs of its files, and the problems met on the way (``folding``).
 
 Every result is looked up in the cache before it is made, and what is made is remembered there.
@@ -83,13 +83,17 @@ class Builder:
         to be as it was. Raises as ``build`` does.
         """
         try:
-            return self._state.run(hints)
-        except DamageError:
-            # Once more, and nothing in the cache is taken on trust.
-            self.forget(careful=True)
-            return self._state.run(None)
+            try:
+                built = self._state.run(hints)
+            except DamageError:
+                # Once more, and nothing in the cache is taken on trust.
+                self.forget(careful=True)
+                built = self._state.run(None)
+            if self._state.has_lost:
+                self._begin_anew()
+            return built
         except SourceError as error:
-            self.forget()
+            self._begin_anew()
             return Build(Manifest(format=FORMAT, release="none", assets={}), {}, (error.problem,), (), {}, _NOTHING)
         except BaseException:
             self.forget()
@@ -99,13 +103,17 @@ class Builder:
         self, publish: Callable[[Manifest, Mapping[str, Blob]], T], hints: Collection[str] | None = None
     ) -> tuple[Build, T | None]:
         """Build, and have it published, unless it failed. What the cache has lost meanwhile is made again."""
-        built = self.run(hints)
         try:
-            return built, None if built.failed else publish(built.manifest, built.files)
-        except DamageError:
-            self.forget(careful=True)
-            built = self.run()
-            return built, None if built.failed else publish(built.manifest, built.files)
+            built = self.run(hints)
+            try:
+                return built, None if built.failed else publish(built.manifest, built.files)
+            except DamageError:
+                self.forget(careful=True)
+                built = self.run()
+                return built, None if built.failed else publish(built.manifest, built.files)
+        except SourceError:
+            self._begin_anew()
+            raise
 
     def trace(self) -> Trace:
         """Link and name. Raises as ``build`` does."""
@@ -120,6 +128,13 @@ class Builder:
         self.workers.close(wait=False)
         self._state.store.flush()
         self._state = _State(self, careful=careful)
+
+    def _begin_anew(self) -> None:
+        """Forget what was built, after a source that could not be read or had other bytes than expected: ``stat`` may
+        say of it, now and later, that nothing has changed.
+        """
+        self._state.store.doubt_digests()
+        self.forget()
 
 
 _NOTHING = sources.Walk({}, (), {})
@@ -170,6 +185,11 @@ class _State:
         self._remember(hints)
         assert self.walk is not None
         return Build(told, self.folder.files, self._judged(), tuple(self.work), self._reasons(), self.walk)
+
+    @property
+    def has_lost(self) -> bool:
+        """Whether a source could not be read, so that the next build cannot go on from this one."""
+        return any(problem.kind != "command" for problem in (*self.problems, *self.reader.problems))
 
     def trace(self) -> Trace:
         self._link(None)

@@ -102,9 +102,13 @@ class Folder:
             assets=dict(self.assets),
             private=dict(self.private),
         )
-        for copy, file in manifest.plain_copies(told).items():
-            if copy in self.files and self.files[copy].digest != self.files[file].digest:
-                self.problems.append(_two_outputs(copy))
+        copied: dict[str, Blob] = {}
+        for asset in told.assets.values():
+            for copy, file in manifest.asset_copies(asset).items():
+                blob = self.files[file]
+                if any(held.get(copy, blob).digest != blob.digest for held in (self.files, copied)):
+                    self.problems.append(_two_outputs(copy))
+                copied[copy] = blob
         return told
 
     def _imports(self, aliases: Mapping[LogicalPath, LogicalPath], assets: Collection[str]) -> dict[str, str]:

@@ -9,6 +9,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ from assetpipe import jobs, references, sources
 from assetpipe.build.values import Work
 from assetpipe.errors import Problem, Severity, SourceError
 from assetpipe.paths import Digest, resolve
+from assetpipe.plan import is_as_before
 from assetpipe.references.draft import Outline, Writer
 from assetpipe.store import Blob, Job
 from assetpipe.transforms import commands
@@ -137,13 +139,14 @@ class Reader:
         """A source's bytes as they are; they are read only if ``stat`` says that they may have changed."""
         digest, size = self.store.known_digest(source), source.size
         if digest is None:
+            began_ns = time.time_ns()
             data = sources.read(source)
             digest, size = Digest.of(data), len(data)
             before = self._digests.get(source.path) or self.store.digest_before(source)
             if before != digest:
                 self.reasons[source.path] = "it is new" if before is None else "its bytes changed"
             self._digests[source.path] = digest
-            self.store.learn_digest(source, digest)
+            self.store.learn_digest(source, digest, began_ns)
         return Blob(digest, size, source.file, source.shown)
 
     def _draft(self, drafting: _Drafting) -> None:
@@ -244,16 +247,17 @@ class Reader:
             return
         self.observer.begin("running commands", len(todo))
         cancelled = threading.Event()
+        made: list[tuple[Run, Job, LogicalPath, bytes]] = []
         with ThreadPoolExecutor(self.workers.jobs) as threads:
             futures = [threads.submit(_run_command, run, job.inputs[0], cancelled) for run, job, _ in todo]
             try:
-                for (_, job, path), future in zip(todo, futures, strict=True):
+                for (run, job, path), future in zip(todo, futures, strict=True):
                     try:
                         data, seconds = future.result()
                     except SourceError as error:
                         self.problems.append(error.problem)
                     else:
-                        self._outputs[path] = self.store.blob(self.store.remember(job, ([(data, {})], {})).made[0])
+                        made.append((run, job, path, data))
                         self.work.append(Work("command", path, seconds))
                         self.reasons.setdefault(path, "what its command reads changed")
                     self.observer.step()
@@ -261,6 +265,12 @@ class Reader:
                 cancelled.set()
                 threads.shutdown(cancel_futures=True)
                 raise
+        # What it read beside its input may have been of either time where that has changed meanwhile.
+        known = {kit for kit in {run.kit for run, *_ in made} if is_as_before(self.config, kit)}
+        for run, job, path, data in made:
+            self._outputs[path] = self.store.put(data)
+            if run.kit in known:
+                self.store.remember(job, ([(data, {})], {}))
 
 
 def _problems(source: Source, outline: Outline) -> Iterable[Problem]:

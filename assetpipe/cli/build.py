@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assetpipe.build import Build
     from assetpipe.config import Config, Profile
     from assetpipe.publish import Published
+    from assetpipe.unchanged import Stamp
 
 
 @click.command()
@@ -51,12 +52,13 @@ def build(
     from msgspec.structs import replace
 
     from assetpipe import manifest as manifests
-    from assetpipe import publish
+    from assetpipe import publish, unchanged
     from assetpipe.build import Builder
     from assetpipe.config import Compress
     from assetpipe.workers import Workers
 
     began = time.monotonic()
+    begun = unchanged.begin(sys.argv[1:])
     config = context.find_config(source, dist, app).for_profile(profile)
     config = replace(config, strict=strict or config.strict, jobs=jobs or config.jobs)
     if dry_run:
@@ -65,12 +67,12 @@ def build(
     shown = _shown(config.dist_folder)
     progress = ProgressLine()
     done: Published | None = None
+    publisher = publish.Publisher(config.dist_folder, config.keep, progress)
     try:
         with Builder(config, progress, Workers(config.jobs, config.executor, processes=True)) as builder:
             if dry_run:
                 built = builder.run()
             else:
-                publisher = publish.Publisher(config.dist_folder, config.keep, progress)
                 built, done = builder.release(publisher.publish)
     finally:
         progress.clear()
@@ -94,25 +96,37 @@ def build(
     else:
         click.echo("Nothing was published." + (" The release before is as it was." if previous else ""), err=True)
     if done is not None and app is None and click.get_current_context().obj is None and not config.command:
-        _note(config, built, done, shown, as_json=as_json)
+        _note(config, begun, built, done, publisher.stamp, shown, as_json=as_json)
     return 0 if done is not None or (dry_run and not built.failed) else context.FAILED
 
 
-def _note(config: Config, built: Build, done: Published, shown: str, *, as_json: bool) -> None:
-    """Write down what was looked at and what a repetition would say, for ``unchanged``."""
+def _note(
+    config: Config,
+    begun: tuple[bytes, dict[str, Stamp]],
+    built: Build,
+    done: Published,
+    stamp: Stamp,
+    shown: str,
+    *,
+    as_json: bool,
+) -> None:
+    """Write down what was looked at and what a repetition would say, for ``unchanged``. ``stamp`` is the manifest's."""
     from assetpipe import manifest as manifests
     from assetpipe import unchanged
     from assetpipe.manifest import MANIFEST, RELEASES
     from assetpipe.sources import is_racy
 
-    inside = {}
+    if any(problem.kind == "bad-link" for problem in built.problems):
+        return  # what such a link waits for may come to where nobody looked
+    inside: dict[str, tuple[Stamp, dict[str, Stamp]]] = {}
     for (_, folder), listed in built.walk.folders.items():
         looked = listed.looked_ns
         if listed.inode < 0 or is_racy(listed.mtime_ns, looked):
             return
         if any(is_racy(source.mtime_ns, looked) for source in listed.sources.values()):
             return
-        inside[folder] = listed.sources.keys()
+        files: dict[str, Stamp] = {name: (s.mtime_ns, s.size, s.inode) for name, s in listed.sources.items()}
+        inside[folder] = (listed.mtime_ns, listed.inode), files
     told = done.manifest
     if as_json:
         same = manifests.diff(told, told)
@@ -120,11 +134,13 @@ def _note(config: Config, built: Build, done: Published, shown: str, *, as_json:
     else:
         out = printing.told_release(told, told, 0, shown, "\1") + printing.told_verdict(built.problems)
     dist = str(config.dist_folder)
-    folders = {dist + file[: file.rindex("/")] for file in built.files}
-    single = [f"{dist}/{MANIFEST}", f"{dist}/{RELEASES}", *sorted(folders)]
+    folders = sorted({dist + file[: file.rindex("/")] for file in built.files})
+    single = {folder: unchanged.look(folder) for folder in (f"{dist}/{RELEASES}", *folders)}
+    # Another release may have been published since.
+    single[f"{dist}/{MANIFEST}"] = stamp
     try:
         said = (out, printing.told_problems(built.problems))
-        unchanged.note(str(config.cache_folder), sys.argv[1:], single, inside, said)
+        unchanged.note(str(config.cache_folder), begun, single, inside, said)
     except OSError:  # then the next build looks for itself
         return
 
