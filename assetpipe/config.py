@@ -317,6 +317,8 @@ def _explain(message: str) -> str:
         for table in ("compress", "images", "keep", "dev") if holder is Config else ():
             if unknown[1] in get_type_hints(get_type_hints(Config)[table]):
                 return f'unknown key "{unknown[1]}". Did you mean "{table}.{unknown[1]}"?'
+        if unknown[1] == "tool" and holder is Config:
+            return 'unknown key "tool". In assetpipe.toml the keys stand without [tool.assetpipe].'
         name = ".".join([*keys, unknown[1]])
         return f'unknown key "{name}". {_nearest(unknown[1], names)}'
     if wrong := re.search(r"Invalid enum value '(.*)'", what):

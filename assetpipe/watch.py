@@ -187,9 +187,15 @@ class Watch:
             gc.collect()
             gc.freeze()
             while True:
-                yield from self._notices
-                self._notices.clear()
-                yield self._look(self._wait())
+                yield from self._noticed()
+                files = self._wait()
+                yield from self._noticed()
+                yield self._look(files)
+
+    def _noticed(self) -> list[str]:
+        """What is to be told, once."""
+        notices, self._notices = self._notices, []
+        return notices
 
     # Looking
 
@@ -238,7 +244,10 @@ class Watch:
         return done if done.previous is None or done.previous.release != done.manifest.release else None
 
     def _compare(self, problems: Iterable[Problem]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:
-        """The problems that are new, and those that are gone; one that only moved within its file is neither."""
+        """The problems that are new, and those that are gone; one that only moved within its file is neither.
+
+        One that is worse than before, as with ``strict`` set meanwhile, is new, but the one before is not mended.
+        """
         known = self._problems
         self._problems = Counter()
         new = []
@@ -247,7 +256,11 @@ class Watch:
             self._problems[key] += 1
             if self._problems[key] > known[key]:
                 new.append(problem)
-        return tuple(new), tuple((known - self._problems).elements())
+        gone = known - self._problems
+        for problem in new:
+            for severity in Severity:
+                gone[msgspec.structs.replace(problem, line=0, column=0, severity=severity)] -= 1
+        return tuple(new), tuple(gone.elements())
 
     def _new_publisher(self) -> Publisher:
         # Who develops has sources to build again from, and should not wait for the disk.

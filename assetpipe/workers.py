@@ -154,8 +154,7 @@ class Workers:
         import multiprocessing
         from concurrent.futures import ProcessPoolExecutor
 
-        # Where Ctrl-C ends this process at once, a tracker of multiprocessing's tidies up, and would tell of it.
-        sys.warnoptions.append("ignore:resource_tracker:UserWarning")
+        _quiet_tracker()
         pool = ProcessPoolExecutor(self.jobs, multiprocessing.get_context("spawn"), initializer=_end_with_parent)
         # Ctrl-C reaches every process of the terminal, and these are not to speak of it: they inherit what is blocked.
         with _interrupts_blocked():
@@ -324,6 +323,19 @@ def _interrupts_blocked() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _quiet_tracker() -> None:
+    """Start the process that deletes semaphores after us, and keep it from saying so where we were ended in a hurry."""
+    if os.name != "posix":
+        return
+    from multiprocessing import resource_tracker
+
+    sys.warnoptions.append("ignore:resource_tracker:UserWarning")  # that process gets these
+    try:
+        resource_tracker.ensure_running()
+    finally:
+        sys.warnoptions.pop()
 
 
 def _end_with_parent() -> None:

@@ -14,6 +14,12 @@ def configured(folder: Path, text: str) -> Config:
     return load(folder)
 
 
+def test_the_table_s_own_header_has_no_place_in_a_file_of_ours(tmp_path: Path) -> None:
+    write(tmp_path, {"assetpipe.toml": "[tool.assetpipe]\ndist = 'out'\n"})
+    with pytest.raises(ConfigError, match=r"In assetpipe\.toml the keys stand without \[tool\.assetpipe\]"):
+        load(tmp_path)
+
+
 def test_without_a_file_static_is_built_for_static_into_dist(tmp_path: Path) -> None:
     config = load(tmp_path)
     assert [(root.prefix, root.folder) for root in config.folders()] == [("/static/", tmp_path / "static")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -702,6 +703,9 @@ def test_a_server_that_restarts_loads_the_page_again_and_ends_when_it_is_told_to
     ):
         page = Window(one, f"http://127.0.0.1:{server.port}/")
         page.open()
+        write(site.folder, {"app.py": APP + "\n("})
+        # Until the page's own question has been answered so, which a browser never asks again by itself.
+        eventually(lambda: re.search(r"/_assetpipe/live\?.* 500 ", server.said))
         write(site.folder, {"app.py": APP.replace('render_template("home.html")', '"<h1>Bowls</h1>"')})
         eventually(lambda: page.run("return document.querySelector('h1')?.textContent") == "Bowls")
         page.mark()

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @context.as_json
 @click.option("--strict", is_flag=True, help="Take every warning as an error.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and publish nothing.")
-@click.option("--jobs", type=click.IntRange(1), metavar="N", help="How many jobs run at once, if not one a processor.")
+@click.option("--jobs", type=click.IntRange(0), metavar="N", help="How many jobs run at once; 0 is one a processor.")
 @click.option(
     "--profile",
     type=click.Choice(["release", "dev"]),
@@ -60,7 +60,7 @@ def build(
     began = time.monotonic()
     begun = unchanged.begin(sys.argv[1:])
     config = context.find_config(source, dist, app).for_profile(profile)
-    config = replace(config, strict=strict or config.strict, jobs=jobs or config.jobs)
+    config = replace(config, strict=strict or config.strict, jobs=config.jobs if jobs is None else jobs)
     if dry_run:
         # What is encoded has no part in what a release is.
         config = replace(config, compress=Compress(()))

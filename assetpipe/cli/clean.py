@@ -32,7 +32,7 @@ def clean(cache: bool, to: int | None, dist: Path | None, app: str | None, as_js
     from assetpipe.units import count, size
 
     if not cache:
-        raise click.UsageError("Say what: --cache. (Releases that are not kept are deleted by `assetpipe prune`.)")
+        raise click.UsageError(f"Say what: --cache. (Releases that are not kept: `{context.program()} prune`.)")
     config = context.find_config(None, dist, app)
     gone = Store(config.cache_folder).evict((config.cache_mb if to is None else to) * 1_000_000)
     if as_json:

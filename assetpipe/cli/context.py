@@ -98,6 +98,11 @@ def find_config(source: Path | None, dist: Path | None, app: str | None) -> conf
     return config
 
 
+def program() -> str:
+    """What was typed before the command's name: only under ``flask`` are the app's own folders known."""
+    return "assetpipe" if click.get_current_context().obj is None else "flask assets"
+
+
 def _app_config(app: str | None) -> configuration.Config | None:
     """The configuration by the Flask app of ``--app``, or of the ``flask`` command that this runs under."""
     info = click.get_current_context().obj

@@ -40,7 +40,7 @@ def releases(dist: Path | None, app: str | None, as_json: bool) -> int:
         name = click.style(name, bold=release.current)
         click.echo(f"{mark} {name}  {when}  {files:>{widths[3]}}  {size:>{widths[4]}}  {changes}".rstrip())
     if len(kept) > 1:
-        click.echo("\n`assetpipe rollback ID` makes another one current.")
+        click.echo(f"\n`{context.program()} rollback ID` makes another one current.")
     return 0
 
 

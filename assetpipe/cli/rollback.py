@@ -41,5 +41,5 @@ def rollback(release: str, dist: Path | None, app: str | None, as_json: bool) ->
         click.echo(f"Release {click.style(now, bold=True)} is the current one already.")
     else:
         click.echo(f"Release {click.style(now, bold=True)} is the current one now.")
-        click.echo(f"To undo this: assetpipe rollback {before}")
+        click.echo(f"To undo this: {context.program()} rollback {before}")
     return 0

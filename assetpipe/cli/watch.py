@@ -78,4 +78,4 @@ def _print(look: Look) -> None:
     if look.errors and (look.new or look.mended or look.moved):
         first = look.errors[0]
         more = f" and {len(look.errors) - 1:,} more" if len(look.errors) > 1 else ""
-        click.echo(f"{now}  nothing published: {first.place or first.text}{more} in the way", err=True)
+        click.echo(f"{now}  nothing published; in the way: {first.place or first.text}{more}", err=True)

@@ -75,8 +75,8 @@ def _types(report: Report) -> Table:
     return Table(
         name="types",
         title="By media type",
-        about="What a client downloads of all files: one that takes nothing but them as they are, "
-        "one that takes this coding or image format alone, and (sent) one that takes all.",
+        about="What all files weigh for a client that takes them only as they are, one that takes a coding or image "
+        "format alone (its column), and one that takes everything (sent).",
         empty="There are no files.",
         columns=(
             Column("type", "words"),

@@ -20,6 +20,12 @@
     stream.searchParams.set("since", release);
     source = new EventSource(stream);
     source.onmessage = (event) => take(JSON.parse(event.data));
+    source.onerror = (event) => {
+      // A browser asks again by itself, but not where it was answered with an error: as by code that does not compile.
+      if (event.target !== source || source.readyState !== EventSource.CLOSED) return;
+      rest();
+      setTimeout(listen, 1000);
+    };
   }
   function rest() {
     if (source) source.close();
