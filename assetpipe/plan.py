@@ -108,7 +108,10 @@ def _take(planned: Plan, path: LogicalPath, source: Source) -> bool:
 
 def is_as_before(config: Config, kit: Kit) -> bool:
     """Whether a tool, and all that it may read beside its input, is what it was when the build was planned."""
-    return (kit.tool.version(), _read(config, kit.command, kit.suffix)) == (kit.version, kit.read)
+    try:
+        return (kit.tool.version(), _read(config, kit.command, kit.suffix)) == (kit.version, kit.read)
+    except OSError:  # its program is gone
+        return False
 
 
 def _kit(config: Config, command: Command, suffix: str) -> Kit:

@@ -159,6 +159,8 @@ class Store:
         self._places: dict[str, int] = {}
         self._read = 0
         self._unwritten: list[_Line] = []
+        # Of which nothing is new but the day.
+        self._used: list[_Line] = []
         self._load_results()
 
     def put(self, data: bytes) -> Blob:
@@ -212,7 +214,7 @@ class Store:
             except DamageError:
                 return None
         if line.day != self._today:
-            self._unwritten.append(self._enter(line.key, line.result))
+            self._used.append(self._enter(line.key, line.result))
         return line.result
 
     def remember(self, job: Job, output: Output) -> Result:
@@ -230,14 +232,21 @@ class Store:
 
     def flush(self) -> None:
         """Write down what was remembered since the last time; only what is written is there for the next build."""
-        if not self._unwritten:
-            return
-        data = b"".join(map(_encode, self._unwritten))
-        # One write at the end of the file: lines of another build may come between these, but not within one.
-        with self._explained(), self._opened(f"{self._root}/results", os.O_APPEND) as handle:
-            files.write(handle, b"\n" + data)
-        self._read += len(self._unwritten)
+        try:
+            self._log([*self._unwritten, *self._used])
+        except AssetpipeError:
+            if self._unwritten:
+                raise
         self._unwritten.clear()
+        self._used.clear()
+
+    def _log(self, lines: Sequence[_Line]) -> None:
+        if lines:
+            data = b"".join(map(_encode, lines))
+            # One write at the end of the file: lines of another build may come between these, but not within one.
+            with self._explained(), self._opened(f"{self._root}/results", os.O_APPEND) as handle:
+                files.write(handle, b"\n" + data)
+            self._read += len(lines)
 
     def close(self, limit: int) -> None:
         """Write down what is not yet, and make the cache no larger than ``limit`` bytes: what was published may go."""

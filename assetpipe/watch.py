@@ -32,16 +32,16 @@ from assetpipe.plan import read_beside
 from assetpipe.publish import Publisher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Iterable
+    from collections.abc import Callable, Generator, Iterable, Mapping
     from pathlib import Path
 
-    from assetpipe.build import Build
     from assetpipe.config import Config
     from assetpipe.hints import Hints
     from assetpipe.inotify import Event
     from assetpipe.manifest import Diff, Manifest
     from assetpipe.progress import Observer
     from assetpipe.publish import Published
+    from assetpipe.store import Blob
 
 # Seconds without an event that end a burst: of a save; where a file went or a folder came, since more will follow; and
 # the more the more files there are.
@@ -205,10 +205,8 @@ class Watch:
         for attempt in range(_ATTEMPTS):
             raced = False
             try:
-                built = self._builder.run(files)
-                problems, release = built.problems, built.manifest.release
-                if not built.failed:
-                    done, published = self._publish(built), True
+                built, done = self._builder.release(self._publish, files)
+                problems, release, published = built.problems, built.manifest.release, not built.failed
             except SourceError as error:
                 problems, raced = (error.problem,), True
             except AssetpipeError as error:
@@ -234,13 +232,13 @@ class Watch:
         diff = manifests.diff(done.previous, done.manifest) if done is not None else None
         return Look(done, diff, moved, new, mended, errors, time.monotonic() - began)
 
-    def _publish(self, built: Build) -> Published | None:
+    def _publish(self, release: Manifest, files: Mapping[str, Blob]) -> Published | None:
         """Publish what was built; None where that is the current release already."""
         file = self._dist / manifests.MANIFEST
-        if built.manifest == self._published and _stamp(file) == self._manifest:
+        if release == self._published and _stamp(file) == self._manifest:
             return None
-        done = self._publisher.publish(built.manifest, built.files)
-        self._published, self._manifest = built.manifest, _stamp(file)
+        done = self._publisher.publish(release, files)
+        self._published, self._manifest = release, _stamp(file)
         return done if done.previous is None or done.previous.release != done.manifest.release else None
 
     def _compare(self, problems: Iterable[Problem]) -> tuple[tuple[Problem, ...], tuple[Problem, ...]]:

@@ -7,11 +7,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tracemalloc
 from pathlib import Path
 
 import pytest
 
 from assetpipe.config import Compress, Images
+from assetpipe.errors import AssetpipeError
 from assetpipe.store import DamageError, Job, Store
 from assetpipe.verify import verify
 from tests import pictures
@@ -219,6 +221,23 @@ def test_what_was_not_of_use_for_longest_goes_first(tmp_path: Path) -> None:
     assert left.blob(kept.made[0]).read() == b"\x03" * 1000
 
 
+def test_that_a_result_was_of_use_need_not_be_written_down(tmp_path: Path) -> None:
+    """A cache that nobody may write to spares work all the same, on the day after, too."""
+    job = Job("tool", "1", (), ())
+    store = Store(tmp_path)
+    store.remember(job, ([(b"made", {})], {}))
+    store.flush()
+    aged(tmp_path, 1)
+    store = Store(tmp_path)
+    (tmp_path / "results").unlink()
+    (tmp_path / "results").mkdir()  # which root may not write to either
+    assert store.recall(job) is not None
+    store.flush()
+    store.remember(Job("tool", "2", (), ()), ([(b"made", {})], {}))
+    with pytest.raises(AssetpipeError, match="the cache cannot be written"):
+        store.flush()
+
+
 def test_a_blob_that_another_result_names_stays(tmp_path: Path) -> None:
     store = Store(tmp_path)
     old, new = Job("tool", "1", (), ()), Job("tool", "2", (), ())
@@ -275,6 +294,18 @@ def test_small_blobs_that_are_nobodys_are_left_behind_when_they_are_many(
         result = one.recall(job)
         assert result is not None
         assert one.blob(result.made[0]).read() == b"made" * 10
+
+
+def test_small_blobs_are_written_anew_one_by_one(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    for n in range(200):
+        store.remember(Job("tool", str(n), (), ()), ([(os.urandom(60_000), {})], {}))
+    tracemalloc.start()
+    try:
+        assert store.evict(10_000_000).results > 0
+        assert tracemalloc.get_traced_memory()[1] < 2_000_000
+    finally:
+        tracemalloc.stop()
 
 
 @pytest.mark.parametrize("size", [4, 100_000])

@@ -220,12 +220,12 @@ def test_a_folder_that_is_a_root_as_soon_as_it_is_there_is_noticed(project: Proj
 
 
 def test_what_a_link_waits_for_may_come_to_where_nobody_looked(project: Project) -> None:
-    project.write({".drawer/other.txt": "x"})
+    project.write({".drawer/other.txt": "x", "b.txt": "b"})
     (project.folder / "static/a.txt").symlink_to(".drawer/a.txt")
     settle(project)
     assert Run(project.folder, "build").code == 0
     project.write({".drawer/a.txt": "a"})
-    assert "1 file" in Run(project.folder, "build").out
+    assert "2 files" in Run(project.folder, "build").out
 
 
 def test_a_record_is_good_for_a_day_since_releases_of_old_are_to_be_let_go(settled: Project) -> None:

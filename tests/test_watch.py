@@ -22,7 +22,7 @@ from assetpipe import config as configuration
 from assetpipe.hints import Told, listen, remote
 from assetpipe.inotify import Event, Inotify
 from assetpipe.watch import Burst, Watch
-from tests.conftest import Project, write
+from tests.conftest import Command, Project, write
 from tests.servers import needs, program
 from tests.watching import Watching, eventually, watching
 
@@ -299,6 +299,17 @@ def test_a_dist_that_is_deleted_is_published_again(shop: Project, watch: Watchin
     eventually(lambda: locks.is_held(shop.dist / ".watch"))
     (shop.dist / "manifest.json").unlink()
     eventually(says(shop, "/static/a.css", "a{color:red}"))
+
+
+def test_what_the_cache_lost_meanwhile_is_made_again(shop: Project, watch: Watching, assetpipe: Command) -> None:
+    file = shop.folder / "static/a.css"
+    for colour in ("blue", "green"):
+        file.write_text(f"a {{ color: {colour} }}")
+        eventually(says(shop, "/static/a.css", f"a{{color:{colour}}}"))
+    assert assetpipe("clean", "--cache", "--to", "0").code == 0
+    shutil.rmtree(shop.dist / "public/static")
+    file.write_text("a { color: blue }")
+    eventually(says(shop, "/static/a.css", "a{color:blue}"))
 
 
 # Problems
