@@ -23,7 +23,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from assetpipe import locks
+from assetpipe import files, locks
 from assetpipe.dist import UNFINISHED, Dist, Doomed, Told
 from assetpipe.errors import PublishError
 from assetpipe.manifest import CODING_SUFFIXES, MANIFEST, RELEASES
@@ -123,12 +123,12 @@ class Change:
                 touched.add("")
         return touched
 
-    def gather(self, files: int) -> bool:
+    def gather(self, count: int) -> bool:
         """Say how many files come until ``settle``; whether no ``write`` waits for the disk, but ``settle`` at most.
 
         To wait for all of them at once takes an eighth of the time, where the system has a way to.
         """
-        self._gathers = self._durable and files >= _MANY and _syncfs() is not None
+        self._gathers = self._durable and count >= _MANY and _syncfs() is not None
         return self._gathers or not self._durable
 
     def settle(self, folders: Iterable[str]) -> None:
@@ -148,7 +148,7 @@ class Change:
 
     def write(self, path: str, data: bytes) -> None:
         """Write a file, whose folder is there. Safe to call from several threads."""
-        Path(self._put(data)).replace(self._dist.root + path)
+        os.replace(self._put(data), self._dist.root + path)
 
     def sync(self, folder: str) -> None:
         """Wait until what was renamed in a folder is on disk."""
@@ -191,12 +191,12 @@ class Change:
         if self._begun and not self.has_switched():
             with contextlib.suppress(OSError):
                 self.begin()
-                files = {path for name in self._announced for path in _files(self._dist.told(name))}
+                paths = {path for name in self._announced for path in _files(self._dist.told(name))}
                 for name in self._announced:
                     self._dist.learn_record(name, None)
                 for other in self._dist.all_told():
-                    files -= other.files.keys() | other.copies.keys()
-                self._delete(Doomed(tuple(sorted(files)), tuple(sorted(self._announced))))
+                    paths -= other.files.keys() | other.copies.keys()
+                self._delete(Doomed(tuple(sorted(paths)), tuple(sorted(self._announced))))
 
     def _record(self, name: str, told: Told) -> None:
         if self._dist.told(name) is told:
@@ -257,15 +257,18 @@ class Change:
 
     def _put(self, data: bytes) -> str:
         """A new file of these bytes in our own folder, on disk if it is to be; its path."""
-        temporary = Path(f"{self._dist.root}/{UNFINISHED}/{next(self._numbers)}")
-        with temporary.open("xb") as out:
-            out.write(data)
-            out.flush()
+        temporary = f"{self._dist.root}/{UNFINISHED}/{next(self._numbers)}"
+        handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | files.BINARY, 0o644)
+        try:
+            files.write(handle, data)
             if self._durable and not self._gathers:
-                os.fsync(out.fileno())
-        # A web server may run as somebody else, whatever this user's mask is.
-        temporary.chmod(0o644)
-        return str(temporary)
+                os.fsync(handle)
+            if sys.platform != "win32":  # where a file has no such mode
+                # A web server may run as somebody else, whatever this user's mask is.
+                os.fchmod(handle, 0o644)
+        finally:
+            os.close(handle)
+        return temporary
 
 
 def _syncfs() -> Callable[[int], None] | None:

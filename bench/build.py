@@ -935,7 +935,7 @@ def in_memory(lab: Lab, files: int) -> Iterator[str]:
         say(f"memory: {title}: {done.peak / 1e6:.0f} MB, all {done.together / 1e6:.0f} MB")
     yield "Cold builds. Processes together are sampled 50 times a second, shared pages divided among them."
     yield ""
-    head = ("", "files", "sources, MB", "largest process, MB", "together, MB", "index on disk, MB")
+    head = ("", "files", "sources, MB", "largest process, MB", "together, MB", "log, index, small blobs, MB")
     yield from aligned(head, rows)
     yield ""
     each = (peaks[2] - peaks[0]) / (files - few)
