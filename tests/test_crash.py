@@ -96,7 +96,7 @@ def test_ctrl_c_ends_a_long_build_at_once_and_says_how_things_stand(project: Pro
     time.sleep(3)
     assert process.poll() is None
     process.send_signal(signal.SIGINT)
-    out, err = process.communicate(timeout=5)
+    out, err = process.communicate(timeout=20)
     assert process.returncode == 130
     assert "Interrupted. Nothing was published" in err
     assert "Traceback" not in out + err

@@ -27,13 +27,7 @@ if TYPE_CHECKING:
 @click.option("--strict", is_flag=True, help="Take every warning as an error.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and publish nothing.")
 @click.option("--jobs", type=click.IntRange(0), metavar="N", help="How many jobs run at once; 0 is one a processor.")
-@click.option(
-    "--profile",
-    type=click.Choice(["release", "dev"]),
-    default="release",
-    show_default=True,
-    help="What is made: dev compresses and converts nothing, unless [tool.assetpipe.dev] says so.",
-)
+@context.profile_option("release")
 @context.ends_well
 def build(
     source: Path | None,

@@ -19,6 +19,8 @@ from assetpipe.manifest import MANIFEST
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from assetpipe.config import Profile
+
 P = ParamSpec("P")
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130
 # The manifest's file, and its stamp when the command began.
@@ -36,6 +38,17 @@ source_option = click.option(
 app_option = click.option(
     "--app", metavar="MODULE:APP", help="Take the static folders of this Flask app and its blueprints as the roots."
 )
+
+
+def profile_option(default: Profile) -> Callable[[click.decorators.FC], click.decorators.FC]:
+    """The option ``--profile``, of a command that builds in the profile ``default`` unless it is told otherwise."""
+    return click.option(
+        "--profile",
+        type=click.Choice(["release", "dev"]),
+        default=default,
+        show_default=True,
+        help="What is made: dev compresses and converts nothing, unless [tool.assetpipe.dev] says so.",
+    )
 
 
 def ends_well(command: Callable[P, int | None]) -> Callable[P, None]:

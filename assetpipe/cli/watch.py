@@ -24,13 +24,7 @@ _SHOWN = 10  # mended problems at once
 @context.source_option
 @context.dist_option
 @context.app_option
-@click.option(
-    "--profile",
-    type=click.Choice(["dev", "release"]),
-    default="dev",
-    show_default=True,
-    help="What is made: dev compresses and converts nothing, unless [tool.assetpipe.dev] says so.",
-)
+@context.profile_option("dev")
 @click.option("--poll", is_flag=True, help="Look at all files once a second, rather than ask the system what changes.")
 @context.ends_well
 def watch(source: Path | None, dist: Path | None, app: str | None, profile: Profile, poll: bool) -> int:
