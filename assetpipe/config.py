@@ -20,6 +20,14 @@ if TYPE_CHECKING:
 
 Coding = Literal["br", "gzip", "zstd"]
 ImageFormat = Literal["webp", "avif"]
+# A number is the codec's own; a name is what the eye is to see, as a score of SSIMULACRA2.
+Quality = int | Literal["visually-lossless", "high", "medium"]
+# To the eye, these two are about the same.
+_QUALITY: dict[ImageFormat, Quality] = {"webp": 80, "avif": 60}
+Placeholder = Literal["none", "color", "blur"]
+Gravity = Literal[
+    "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest", "detail"
+]
 Severe = Literal["error", "warn", "ignore"]
 Profile = Literal["release", "dev"]
 # What references are told apart by: the language that one is written in, or that it is to a source map.
@@ -55,11 +63,40 @@ class Compress(Struct, frozen=True, forbid_unknown_fields=True):
     encodings: tuple[Coding, ...] = ("br", "gzip")
 
 
+class Rule(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is made of the images that ``match`` names, where that is not what ``Images`` says.
+
+    With ``thumbnail``, a set of renditions of that name beside the others, cut to the proportions ``crop``
+    (``"16:9"``); ``gravity`` says what is left, ``detail`` being where there is most to see.
+    """
+
+    match: str | tuple[str, ...]
+    thumbnail: str = ""
+    formats: tuple[ImageFormat, ...] | None = None
+    widths: tuple[int, ...] | None = None
+    quality: Quality | dict[ImageFormat, Quality] | None = None
+    placeholder: Placeholder | None = None
+    crop: str = ""
+    gravity: Gravity = "center"
+
+
 class Images(Struct, frozen=True, forbid_unknown_fields=True):
-    """Which renditions are made of PNG and JPEG images; ``widths`` are CSS pixels, never scaled up."""
+    """What is made of images.
+
+    ``widths`` are in pixels, never scaled up; ``quality`` is one for all formats or one for each; where a format has
+    none, its own default. ``strip`` takes the metadata out of the originals, too; ``optimize`` makes them smaller
+    without loss. Images of more than ``max_pixels`` are not decoded. Of the rules that match the last one counts, for
+    each key by itself.
+    """
 
     formats: tuple[ImageFormat, ...] = ("webp",)
     widths: tuple[int, ...] = ()
+    quality: Quality | dict[ImageFormat, Quality] | None = None
+    placeholder: Placeholder = "none"
+    strip: bool = False
+    optimize: bool = False
+    max_pixels: int = 50_000_000
+    rule: tuple[Rule, ...] = ()
 
 
 class Keep(Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,15 +200,38 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         """This configuration in the profile ``release``, which is as configured, or ``dev``, for work in progress."""
         if profile == "release":
             return self
+        # A page that shows thumbnails looks wrong without them.
+        thumbnails = [
+            msgspec.structs.replace(rule, formats=self.dev.formats or ("webp",), quality=None)
+            for rule in self.images.rule
+            if rule.thumbnail
+        ]
         return msgspec.structs.replace(
             self,
             compress=Compress(self.dev.encodings),
-            images=msgspec.structs.replace(self.images, formats=self.dev.formats, widths=self.dev.widths),
+            images=msgspec.structs.replace(
+                self.images,
+                formats=self.dev.formats,
+                widths=self.dev.widths,
+                quality=None,
+                placeholder="none",
+                optimize=False,
+                rule=tuple(thumbnails),
+            ),
         )
 
     def with_dist(self, dist: Path) -> Config:
         """Publish to ``dist`` in place of the configured folder."""
         return msgspec.structs.replace(self, dist=str(dist))
+
+
+def quality_of(name: ImageFormat, *told: Quality | Mapping[ImageFormat, Quality] | None) -> Quality:
+    """The last quality that is told for a format; its own default where none is."""
+    chosen = _QUALITY[name]
+    for one in told:
+        given = one.get(name) if isinstance(one, dict) else one
+        chosen = chosen if given is None else given  # type: ignore[assignment]
+    return chosen
 
 
 def load(start: Path) -> Config:
@@ -249,9 +309,39 @@ def _parse(table: dict[str, Any], file: Path) -> Config:
             raise ConfigError(f"{file}: {key}: {number} is less than none.")
     if config.executor and not re.fullmatch(r"[\w.]+:[\w.]+", config.executor):
         raise ConfigError(f'{file}: executor: "{config.executor}" must be "module:function".')
-    if any(width < 1 for width in (*config.images.widths, *config.dev.widths)):
-        raise ConfigError(f"{file}: images.widths: every width must be 1 pixel or more.")
+    _check_images(config, file)
     return msgspec.structs.replace(config, base=file.parent, origin=file)
+
+
+def _check_images(config: Config, file: Path) -> None:
+    images = config.images
+    if any(width < 1 for width in config.dev.widths):
+        raise ConfigError(f"{file}: dev.widths: every width must be 1 pixel or more.")
+    if images.max_pixels < 1:
+        raise ConfigError(f"{file}: images.max_pixels: {images.max_pixels} leaves no picture at all.")
+    told: list[tuple[str, Images | Rule]] = [("images", images), *(("images.rule", rule) for rule in images.rule)]
+    for key, held in told:
+        if any(width < 1 for width in held.widths or ()):
+            raise ConfigError(f"{file}: {key}.widths: every width must be 1 pixel or more.")
+        for quality in held.quality.values() if isinstance(held.quality, dict) else (held.quality,):
+            if isinstance(quality, int) and not 1 <= quality <= 100:
+                raise ConfigError(f"{file}: {key}.quality: {quality} is not between 1 and 100.")
+    for rule in images.rule:
+        name = rule.thumbnail
+        if not rule.match:
+            raise ConfigError(f"{file}: images.rule: `match` must not be empty.")
+        if (rule.crop or rule.gravity != "center") and not name:
+            raise ConfigError(
+                f"{file}: images.rule: what is cut off by `crop` would be missing wherever the picture is shown. "
+                'Give the rule a name, as in thumbnail = "square", and ask for it: '
+                'asset.picture("a.jpg", thumbnail="square", alt="…").'
+            )
+        if name and not rule.widths:
+            raise ConfigError(f'{file}: images.rule: the thumbnail "{name}" has no `widths`: say how wide it is.')
+        if name and rule.placeholder is not None:
+            raise ConfigError(f'{file}: images.rule: the thumbnail "{name}" can have no placeholder of its own.')
+        if rule.crop and not re.fullmatch(r"[1-9][0-9]{0,4}:[1-9][0-9]{0,4}", rule.crop):
+            raise ConfigError(f'{file}: images.rule.crop: "{rule.crop}" is no proportion, such as "1:1" or "16:9".')
 
 
 def _check_import(specifier: str, path: str, file: Path) -> None:
@@ -326,6 +416,7 @@ def _explain(message: str) -> str:
         return f'{".".join(keys)}: "{wrong[1]}" is not known. {_nearest(wrong[1], choices)}'
     words = {"`array | str`": "a string or a list", "`str | array`": "a string or a list", "`array`": "a list"}
     words |= {"`array | null`": "a list", "`str | object | array`": "a string, a list or a table"}
+    words |= {"`int | str | object | null`": 'a number from 1 to 100, or "visually-lossless", "high" or "medium"'}
     words |= {"`str`": "a string", "`bool`": "true or false", "`object`": "a table", "`int`": "a whole number"}
     for word, plain in words.items():
         what = what.replace(word, plain)

@@ -6,16 +6,18 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from assetpipe import references
 from assetpipe.paths import Digest
 from assetpipe.references.draft import Outline
-from assetpipe.transforms import encodings, images
+from assetpipe.transforms import containers, encodings, images, metadata, optimize, rasters
 
 if TYPE_CHECKING:
     from assetpipe.workers import Facts, Output
 
 # Seconds that a byte takes, roughly: what takes longest is to begin first.
-WEIGHTS = {"br": 1.3e-6, "gzip": 3e-8, "zstd": 2.4e-7, "image": 1e-6, "draft": 6e-8}
+WEIGHTS = {"br": 1.3e-6, "gzip": 3e-8, "zstd": 2.4e-7, "image": 1e-6, "original": 3e-7, "draft": 6e-8}
 
 
 def draft(data: bytes, options: tuple[str, ...]) -> Output:
@@ -42,24 +44,64 @@ def encode(data: bytes, options: tuple[str, ...]) -> Output:
 
 
 def render(data: bytes, options: tuple[str, ...]) -> Output:
-    """Make the renditions of an image, by its media type and their sizes ("webp 480"); or say what is wrong with it."""
-    media_type, *sizes = options
+    """Make what is wanted of an image, by its media type, the most pixels, its placeholder's kind, and the orders as
+    ``spelled``; or say what is wrong with it.
+    """
+    media_type, most, placeholder, *orders = options
+    wanted = [msgspec.json.decode(order, type=images.Order) for order in orders]
     try:
-        rendered = images.render(data, media_type, [(name, int(width)) for name, width in map(str.split, sizes)])
-    except images.ImageError as error:
+        rendered = images.render(data, media_type, wanted, int(most), placeholder)
+    except rasters.ImageError as error:
         return [], {"problem": error.kind, "text": str(error)}
     made: list[tuple[bytes, Facts]] = []
     for picture in rendered.pictures:
-        full = int(picture.width == rendered.width)
-        about: Facts = {"format": picture.format, "width": picture.width, "height": picture.height, "negotiated": full}
+        order = picture.order
+        full = int(not order.width and not order.thumbnail)
+        about: Facts = {"width": picture.width, "height": picture.height, "negotiated": full, "order": spelled(order)}
         made.append((picture.data, about))
-    return made, {"width": rendered.width, "height": rendered.height}
+    facts: Facts = {"width": rendered.facts.width, "height": rendered.facts.height}
+    if rendered.facts.metadata:
+        facts["metadata"] = " ".join(rendered.facts.metadata)
+    if rendered.placeholder:
+        facts["placeholder"] = rendered.placeholder
+    return made, facts
+
+
+def spelled(order: images.Order) -> str:
+    """An order as an option of ``render``, and as a part of its result's name."""
+    return msgspec.json.encode(order).decode()
+
+
+def original(data: bytes, options: tuple[str, ...]) -> Output:
+    """Make an image fit to be published, by its media type, whether to ``strip`` and whether to ``optimize`` it: its
+    bytes, if they are others; or say what is wrong with it.
+    """
+    media_type, strip, optimized = options
+    told = data
+    try:
+        if strip:
+            told = metadata.strip(told, media_type)
+        if optimized:
+            told = optimize.optimize(told, media_type)
+    except rasters.ImageError as error:
+        return [], {"problem": error.kind, "text": str(error)}
+    return ([] if told == data else [(told, {})]), {}
 
 
 def draft_version() -> str:
     """What tells one version of the tokenizers from another: the digest of their modules, and of this one."""
     folder = Path(references.__file__).parent
-    modules = [*sorted(folder.glob("*.py")), folder.parent / "paths.py", Path(__file__)]
+    return _digest(*sorted(folder.glob("*.py")), folder.parent / "paths.py", Path(__file__))
+
+
+def original_version(strip: str, optimized: str) -> str:
+    """All that the bytes of an ``original`` depend on, beside the image."""
+    folder = Path(containers.__file__).parent
+    told = [_digest(Path(metadata.__file__), *sorted(folder.glob("*.py")))] if strip else []
+    return " ".join([*told, optimize.version()] if optimized else told)
+
+
+def _digest(*modules: Path) -> str:
     return Digest.of(*(module.read_bytes() for module in modules)).tag
 
 

@@ -41,7 +41,10 @@ class Encoding(Struct, frozen=True):
 
 
 class Rendition(Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Another picture made from an image; ``negotiated`` ones also answer on the image's own URL, through Accept."""
+    """Another picture made from an image; ``negotiated`` ones also answer on the image's own URL, through Accept.
+
+    ``thumbnail`` names the set that it belongs to where that is not the image's own: it may show less of it.
+    """
 
     url: str
     type: str
@@ -50,6 +53,7 @@ class Rendition(Struct, frozen=True, kw_only=True, omit_defaults=True):
     width: int
     height: int
     negotiated: bool = False
+    thumbnail: str = ""
 
 
 class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -61,7 +65,9 @@ class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     private asset: its ``url`` is its logical path, and its files lie below ``dist/private``.
     ``refs`` are the logical paths of all that it refers to; ``imports`` of the modules that a module imports
     statically, or the sheets that a sheet imports, in their order there: what it needs before it can run.
-    ``width`` and ``height`` are in pixels as displayed.
+    ``width`` and ``height`` are in pixels as displayed. ``placeholder`` is for pages to show until the image is there:
+    a color (``#a1b2c3``), or a few pixels as a ``data:`` URL. ``metadata`` is what else its bytes tell: "position"
+    (where it was taken), "exif" and so on.
     """
 
     url: str
@@ -74,6 +80,8 @@ class Asset(Struct, frozen=True, kw_only=True, omit_defaults=True):
     imports: tuple[str, ...] = ()
     width: int = 0
     height: int = 0
+    placeholder: str = ""
+    metadata: tuple[str, ...] = ()
     immutable: bool = False
     file: str = ""
 
@@ -151,8 +159,12 @@ def _answers(assets: Mapping[str, Asset], known: dict[str, tuple[Asset, bytes]])
 
 
 def _answer(path: str, a: Asset) -> bytes:
-    renditions = [(r.url, r.type, r.sha256, r.negotiated) for r in a.renditions]
-    return msgspec.json.encode((path, a.url, a.type, a.sha256, a.immutable, renditions), enc_hook=str)
+    renditions = [
+        (r.url, r.type, r.sha256, r.negotiated, *((r.thumbnail,) if r.thumbnail else ())) for r in a.renditions
+    ]
+    told = (path, a.url, a.type, a.sha256, a.immutable, renditions)
+    # What pages hold is told, too, where there is any: it is a part of what a release shows.
+    return msgspec.json.encode((*told, a.placeholder) if a.placeholder else told, enc_hook=str)
 
 
 def import_map(manifest: Manifest) -> dict[str, dict[str, str]]:

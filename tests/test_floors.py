@@ -17,6 +17,7 @@ PACKAGE = Path(assetpipe.__file__).parent
 # docs/design.md draws them. A folder is one room: within it, modules may import each other.
 FLOORS = {
     "asgi": 6,
+    "uploads": 6,
     "cli": 6,
     "serve": 5,
     "watch": 5,
@@ -56,13 +57,16 @@ FLOORS = {
 HOMES = {
     "flask": {"serve/extension.py", "serve/views.py", "serve/folders.py", "cli/context.py"},
     "werkzeug": {"serve/extension.py"},
-    "markupsafe": {"serve/markup.py", "report/page.py"},
+    "markupsafe": {"serve/markup.py", "report/page.py", "uploads/upload.py"},
     "jinja2": {"report/page.py"},
     "click": {"cli/"},
     "watchdog": {"hints.py"},
-    "PIL": {"transforms/images.py"},
+    "PIL": {"transforms/"},
+    "numpy": {"transforms/likeness.py"},
     "brotli": {"transforms/encodings.py"},
+    "oxipng": {"transforms/optimize.py"},
     "pathspec": {"patterns.py"},
+    "obstore": {"uploads/objects.py"},
     "prometheus_client": {"serve/metrics.py"},
 }
 MODULES = sorted(

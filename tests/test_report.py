@@ -344,7 +344,7 @@ def test_machines_get_everything_under_stable_names(project: Project, assetpipe:
     project.publish()
     told = assetpipe("report", "--json").json
     assert told.keys() == {
-        *("release", "stored", "total", "types", "ways", "assets", "weak", "duplicates"),
+        *("release", "stored", "total", "types", "ways", "assets", "weak", "duplicates", "telling"),
         *("changes", "build", "tools", "notes"),
     }
     assert told["assets"][0].keys() == {"path", "type", "bytes", "ways", "sent", "way", "private"}
@@ -794,3 +794,17 @@ def test_kinds_cover_every_media_type() -> None:
     assert kinds == page.KINDS.keys()
     assert page.kind("image/svg+xml") == "picture"
     assert page.kind("application/manifest+json") == "data"
+
+
+def test_images_that_tell_where_they_were_taken_come_first(tmp_path: Path) -> None:
+    def asset(name: str, *metadata: str) -> Asset:
+        return Asset(url=f"/static/{name}.1.jpg", type="image/jpeg", size=9, sha256=name, metadata=metadata)
+
+    assets = {"/static/a.jpg": asset("a", "exif"), "/static/b.jpg": asset("b", "exif", "position")}
+    private = {"/reports/c.jpg": asset("c", "position"), "/reports/d.jpg": asset("d")}
+    release = Manifest(format=1, release="r", assets=assets, private=private)
+    report = facts.gather(facts.Given(release))
+    assert [one.path for one in report.telling] == ["/reports/c.jpg", "/static/b.jpg", "/static/a.jpg"]
+    (table,) = (table for table in tables.tables(report) if table.name == "metadata")
+    assert table.rows[1] == ("/static/b.jpg", "image/jpeg", "exif, position")
+    assert "strip = true" in table.about

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 
 from assetpipe import jobs, media, sources
 from assetpipe.build.folding import Folder
+from assetpipe.build.pictures import Pictures
 from assetpipe.build.reading import Reader
 from assetpipe.build.values import Build, Trace, Work
 from assetpipe.errors import Problem, Severity, SourceError
@@ -26,19 +27,19 @@ from assetpipe.missing import Policy
 from assetpipe.paths import NAME_MAX, Digest
 from assetpipe.plan import Plan, plan
 from assetpipe.progress import Observer, Silence
-from assetpipe.store import DamageError, Job, Result, Store
-from assetpipe.transforms import encodings, images
+from assetpipe.store import DamageError, Job, Store
+from assetpipe.transforms import encodings
 from assetpipe.workers import Task, Workers
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 
     from assetpipe.build.reading import Read
     from assetpipe.config import Config
     from assetpipe.paths import LogicalPath
     from assetpipe.sources import Source, Walk
-    from assetpipe.store import Blob
-    from assetpipe.workers import Facts, Output
+    from assetpipe.store import Blob, Result
+    from assetpipe.workers import Output
 
 T = TypeVar("T")
 
@@ -151,6 +152,7 @@ class _State:
         self.walk: Walk | None = None
         self.planned = Plan({}, {}, {}, [])
         self.reader = Reader(config, self.store, self.workers, self.observer, self._has_read)
+        self.pictures = Pictures(config, self.store, self.workers.add)
         self.texts = _Texts(self.store, self.reader)
         self.linker = Linker(self.texts)
         self.policy = Policy(config.missing)
@@ -158,13 +160,11 @@ class _State:
         self.folder = Folder(config, self.store, self.prefixes)
         self.nodes: dict[LogicalPath, Node] = {}
         self.finals: dict[LogicalPath, Blob] = {}
-        self.renditions: dict[LogicalPath, Result] = {}
         # By coding and the digest of what is encoded; None where that is not worth it.
         self.encodings: dict[tuple[str, str], Blob | None] = {}
         self.pending: set[tuple[str, str]] = set()
         # The codings' versions; none where nothing is to be encoded.
         self.codings: dict[str, str] = {}
-        self.image_versions: dict[str, str] = {}
         self.work: list[Work] = []
         self.problems: list[Problem] = []
 
@@ -178,7 +178,7 @@ class _State:
         for path in anew:
             if path in linked:
                 final = self.finals[path]
-                self.folder.put(found[path], linked[path], final, self._encoded(path), self.renditions.get(path))
+                self.folder.put(found[path], linked[path], final, self._encoded(path), self.pictures.rendered.get(path))
             else:
                 self.folder.remove(path)
         told = self.folder.manifest(found, self.planned.aliases)
@@ -218,7 +218,7 @@ class _State:
         # The largest first: what is read of them can be worked on while the others are read.
         ordered = sorted(changed, key=lambda path: (-found[path].size if path in found else 0, path))
         self.reader.read(found, self.planned.runs, ordered)
-        self._finish(("draft",))
+        self._finish(("draft", "original"))
         self._finish(("image",), "converting images")
         self.work.extend(self.reader.work)
         site = Site(self.prefixes, self.config.imports, self.planned.aliases, self.policy)
@@ -236,10 +236,10 @@ class _State:
         """Bring a source's node up to date; whether it is other than before, or gone."""
         read, old = self.reader.reads.get(path), self.nodes.get(path)
         if read is None:
-            for held in (self.nodes, self.finals, self.renditions):
+            for held in (self.nodes, self.finals, self.pictures.rendered):
                 held.pop(path, None)
             return old is not None
-        source, rendered = self.planned.sources[path], self.renditions.get(path)
+        source, rendered = self.planned.sources[path], self.pictures.rendered.get(path)
         covers = tuple(Digest(made.digest) for made in rendered.made if made.facts["negotiated"]) if rendered else ()
         node = Node(path, source.shown, read.blob.digest, read.blob.size, read.outline, covers, source.naming)
         self.nodes[path] = node
@@ -259,7 +259,7 @@ class _State:
                 self.problems.append(ended.error.problem)
             elif ended.error is not None:
                 raise ended.error
-            if ended.task.kind == "draft":
+            if ended.task.kind in ("draft", "original"):
                 self.reader.take(ended)
                 continue
             path, take = ended.task.about
@@ -271,42 +271,9 @@ class _State:
 
     def _has_read(self, source: Source, read: Read) -> None:
         """Begin what needs no more than the source's bytes: renditions, and encodings if these bytes stay."""
-        if media.media_type(source.path.name) in images.SOURCES and self.config.images.formats:
-            self._render(source.path, read.blob)
+        self.pictures.begin(source, read.blob)
         if read.outline is None:
             self._encode(source.path, read.blob)
-
-    def _render(self, path: LogicalPath, blob: Blob) -> None:
-        """Have the renditions made that the cache does not have, all of one image together: it is decoded once."""
-        media_type = media.media_type(path.name)
-        kept: dict[str, Result] = {}
-        missing: dict[str, Job] = {}
-        # In order, and once each: how they are listed is not to change a name.
-        for width in (0, *sorted(set(self.config.images.widths), reverse=True)):
-            for name in sorted(set(self.config.images.formats)):
-                if name not in self.image_versions:
-                    self.image_versions[name] = images.version(name)
-                job = Job("image", self.image_versions[name], (media_type, name, str(width)), (blob.digest,))
-                kept[f"{name} {width}"] = result = self.store.recall(job) or Result(())
-                if not result.facts:
-                    missing[f"{name} {width}"] = job
-
-        def take(output: Output) -> None:
-            made, facts = output
-            for size, job in missing.items():
-                own = [(data, about) for data, about in made if size == _size(about)]
-                kept[size] = self.store.remember(job, (own, facts))
-            self._rendered(path, kept.values())
-
-        if missing:
-            weight = blob.size * jobs.WEIGHTS["image"] * len(missing)
-            self.workers.add(Task("image", (path, take), jobs.render, (media_type, *missing), blob, weight))
-        else:
-            self._rendered(path, kept.values())
-
-    def _rendered(self, path: LogicalPath, results: Iterable[Result]) -> None:
-        results = list(results)
-        self.renditions[path] = Result(tuple(made for one in results for made in one.made), results[0].facts)
 
     def _encode(self, path: LogicalPath, blob: Blob) -> None:
         """Have the encodings made that are neither in the cache nor under way; equal bytes are encoded once."""
@@ -361,9 +328,7 @@ class _State:
         told += [*self.problems, *self.folder.problems]
         for read in self.reader.reads.values():
             told += read.problems
-        for path, rendered in self.renditions.items():
-            if "problem" in rendered.facts:
-                told.append(_unconverted(self.planned.sources[path].shown, rendered))
+        told += self.pictures.problems(self.planned.sources)
         if not self.walk.sources and not any(problem.severity is Severity.ERROR for problem in told):
             folders = ", ".join(str(root.folder) for root in self.config.folders()) or "no folder at all"
             told.append(
@@ -415,18 +380,3 @@ class _Texts:
     def _pieces(self, node: Node, holes: Sequence[bytes]) -> Iterator[bytes]:
         assert node.outline is not None
         return node.outline.filled(self._reader.reads[node.path].blob.read(), holes)
-
-
-def _size(about: Facts) -> str:
-    """What was asked for, by what was made: an image's own width is asked for as 0."""
-    return f"{about['format']} {0 if about['negotiated'] else about['width']}"
-
-
-def _unconverted(shown: str, rendered: Result) -> Problem:
-    return Problem(
-        kind=str(rendered.facts["problem"]),
-        severity=Severity.WARNING,
-        text=f"the image cannot be converted: {rendered.facts['text']}",
-        file=shown,
-        hint="It is published as it is. Export it again, or leave it out by an ignore pattern.",
-    )

@@ -61,9 +61,11 @@ class Folder:
                     width=int(made.facts["width"]),
                     height=int(made.facts["height"]),
                     negotiated=bool(made.facts["negotiated"]),
+                    thumbnail=str(made.facts["thumbnail"]),
                 )
             )
         media_type = media.media_type(path.name)
+        seen = rendered.facts if rendered else {}
         asset = Asset(
             url=linked.url,
             type=media_type,
@@ -73,8 +75,10 @@ class Folder:
             renditions=tuple(renditions),
             refs=linked.refs,
             imports=linked.imports if media_type.startswith(("text/css", "text/javascript")) else (),
-            width=int(rendered.facts.get("width", 0)) if rendered else 0,
-            height=int(rendered.facts.get("height", 0)) if rendered else 0,
+            width=int(seen.get("width", 0)),
+            height=int(seen.get("height", 0)),
+            placeholder=str(seen.get("placeholder", "")),
+            metadata=tuple(str(seen.get("metadata", "")).split()),
             immutable=source.naming == "kept",
             file="" if linked.file == linked.url else linked.file,
         )

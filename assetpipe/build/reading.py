@@ -4,6 +4,7 @@
 2. A source that holds no references is digested, if ``stat`` does not spare that.
 3. A text is drafted, by a job of its own: minified, unless it is not UTF-8 or its source map is in the build.
 4. What a command made is drafted, too; its references are placed where its input has them.
+5. An image loses its metadata, or becomes smaller without loss, where the configuration says so.
 """
 
 from __future__ import annotations
@@ -11,19 +12,20 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 from msgspec.structs import replace
 
-from assetpipe import jobs, references, sources
+from assetpipe import jobs, media, references, sources
 from assetpipe.build.values import Work
 from assetpipe.errors import Problem, Severity, SourceError
 from assetpipe.paths import Digest, resolve
 from assetpipe.plan import is_as_before
 from assetpipe.references.draft import Outline, Writer
 from assetpipe.store import Blob, Job
-from assetpipe.transforms import commands
+from assetpipe.transforms import commands, optimize, rasters
 from assetpipe.workers import Task
 
 if TYPE_CHECKING:
@@ -84,6 +86,9 @@ class Reader:
         # Texts that name a source map: whether it is in the build says how they are drafted.
         self.mapped: set[LogicalPath] = set()
         self._version = ""
+        self._images_version = ""
+        if config.images.optimize:
+            optimize.check()
 
     def read(
         self, found: Mapping[LogicalPath, Source], runs: Mapping[LogicalPath, Run], changed: Collection[LogicalPath]
@@ -111,13 +116,13 @@ class Reader:
                     self._fail(path)
 
     def take(self, done: Done) -> None:
-        """Take a draft that the workers made."""
-        drafting, job = done.task.about
+        """Take a draft that the workers made, or an image's bytes."""
+        source, job, finish = done.task.about
         if done.error is not None:
-            self._fail(drafting.source.path)
+            self._fail(source.path)
             return
-        self.work.append(Work("draft", drafting.source.path, done.seconds))
-        self._take(drafting, self.store.remember(job, done.output))
+        self.work.append(Work(done.task.kind, source.path, done.seconds))
+        finish(self.store.remember(job, done.output))
 
     def _begin(self, source: Source) -> None:
         path = source.path
@@ -125,7 +130,9 @@ class Reader:
         text = output or self._original(source)
         failed = path in self._outputs and output is None
         # What another bundler has named is kept as it is: its name stands for its bytes.
-        if references.scanner(path.name) is None or source.naming == "kept" or failed:
+        if source.naming != "kept" and not failed and (options := self._wishes(path)):
+            self._publishable(source, text, options)
+        elif references.scanner(path.name) is None or source.naming == "kept" or failed:
             self._finish(source, Read(text))
         else:
             # Minified text is left alone.
@@ -157,7 +164,32 @@ class Reader:
             self._take(drafting, result)
             return
         weight = drafting.text.size * jobs.WEIGHTS["draft"]
-        self.workers.add(Task("draft", (drafting, job), jobs.draft, options, drafting.text, weight, pure=True))
+        about = (drafting.source, job, partial(self._take, drafting))
+        self.workers.add(Task("draft", about, jobs.draft, options, drafting.text, weight, pure=True))
+
+    def _wishes(self, path: LogicalPath) -> tuple[str, ...]:
+        """What is to be done to an image's own bytes: nothing, by default."""
+        images, media_type = self.config.images, media.media_type(path.name)
+        if not (images.strip or images.optimize) or media_type not in rasters.SOURCES:
+            return ()
+        return media_type, "strip" if images.strip else "", "optimize" if images.optimize else ""
+
+    def _publishable(self, source: Source, text: Blob, options: tuple[str, ...]) -> None:
+        images = self.config.images
+        self._images_version = self._images_version or jobs.original_version(*options[1:])
+        job = Job("original", self._images_version, options, (text.digest,))
+
+        def finish(result: Result) -> None:
+            made = self.store.blob(result.made[0]) if result.made else text
+            is_told = images.strip and "text" in result.facts
+            problems = (_unstripped(source, str(result.facts["text"])),) if is_told else ()
+            self._finish(source, Read(made, problems=problems))
+
+        if (result := self.store.recall(job)) is not None:
+            finish(result)
+            return
+        weight = text.size * jobs.WEIGHTS["original"]
+        self.workers.add(Task("original", (source, job, finish), jobs.original, options, text, weight))
 
     def _take(self, drafting: _Drafting, result: Result) -> None:
         source, text, outline = drafting.source, drafting.text, Outline()
@@ -295,6 +327,16 @@ def _problems(source: Source, outline: Outline) -> Iterable[Problem]:
             column=column,
             hint="Mend it: browsers ignore it whole, and what it refers to is not renamed in it.",
         )
+
+
+def _unstripped(source: Source, text: str) -> Problem:
+    return Problem(
+        kind="broken-image",
+        severity=Severity.ERROR,
+        text=f"the image's metadata cannot be taken out: {text}",
+        file=source.shown,
+        hint="Nothing was published. Export it again, or leave it out by an ignore pattern.",
+    )
 
 
 def _run_command(run: Run, digest: str, cancelled: threading.Event) -> tuple[bytes, float]:

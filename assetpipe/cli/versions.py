@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assetpipe import __version__
 from assetpipe.errors import ConfigError
-from assetpipe.transforms import encodings, images
+from assetpipe.transforms import codecs, encodings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,5 +22,5 @@ def versions() -> Iterator[str]:
             yield encodings.library(coding)
         except ConfigError:
             yield f"{coding}: not installed"
-    for name, number in images.libraries().items():
+    for name, number in codecs.libraries().items():
         yield f"{name} {number}"

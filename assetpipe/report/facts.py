@@ -31,8 +31,8 @@ LITTLE = 0.2
 PACKET = 1400
 # The order in which codings are told, before image formats.
 _CODINGS = ("gzip", "br", "zstd")
-# What renditions are made of.
-_CONVERTIBLE = ("image/png", "image/jpeg")
+# What renditions of the same size are made of, whatever the formats are.
+_CONVERTIBLE = ("image/png", "image/jpeg", "image/gif", "image/bmp", "image/tiff")
 
 
 class Entry(Struct, frozen=True):
@@ -97,6 +97,14 @@ class Duplicate(Struct, frozen=True):
     wasted: int
 
 
+class Telling(Struct, frozen=True):
+    """An image that is published with more than the picture in it: ``metadata`` are "position", "exif" and so on."""
+
+    path: str
+    type: str
+    metadata: tuple[str, ...]
+
+
 class Change(Struct, frozen=True):
     """What became of one asset. Before it was there, and after it is gone, it has 0 bytes."""
 
@@ -131,7 +139,8 @@ class Report(Struct, frozen=True):
     ``release`` is its id; ``stored`` the bytes of all its files in dist, encodings and renditions included. ``total``
     is the sum of its assets, ``types`` the sums by media type, ``ways`` the codings and image formats. ``assets`` are
     all of them, those that most bytes are sent of first. ``weak`` are those that hardly get smaller (the most bytes
-    first), ``duplicates`` those with equal bytes (the most wasteful first). ``changes`` is null where there is no
+    first), ``duplicates`` those with equal bytes (the most wasteful first), ``telling`` the images with metadata (those
+    that tell where they were taken first). ``changes`` is null where there is no
     release to compare with, ``build`` where what the last build did is not known or was of another release: its jobs,
     slowest first, and its reasons; ``tools`` are the sums of these jobs. ``notes`` say what is missing here, and why.
     """
@@ -144,6 +153,7 @@ class Report(Struct, frozen=True):
     assets: tuple[Entry, ...]
     weak: tuple[Weak, ...]
     duplicates: tuple[Duplicate, ...]
+    telling: tuple[Telling, ...]
     changes: Changes | None
     build: history.LastBuild | None
     tools: tuple[Spent, ...]
@@ -225,6 +235,7 @@ def gather(given: Given) -> Report:
         assets=tuple(entries),
         weak=tuple(_weak(entries, names)),
         duplicates=tuple(_duplicates(current)),
+        telling=tuple(_telling(current)),
         changes=None if given.previous is None else _changes(given.previous, current, names),
         build=build,
         tools=tuple(_tools(build)),
@@ -328,6 +339,16 @@ def _duplicates(release: Manifest) -> list[Duplicate]:
         if len(paths) > 1 and sizes[digest]
     ]
     return sorted(found, key=lambda one: (-one.wasted, one.paths))
+
+
+def _telling(release: Manifest) -> list[Telling]:
+    found = [
+        Telling(path, asset.type, asset.metadata)
+        for _, assets in release.areas
+        for path, asset in assets.items()
+        if asset.metadata
+    ]
+    return sorted(found, key=lambda one: ("position" not in one.metadata, one.path))
 
 
 def _changes(previous: Manifest, current: Manifest, ways: Iterable[str]) -> Changes:

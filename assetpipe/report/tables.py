@@ -57,7 +57,7 @@ def spell(kind: Kind, value: Cell) -> str:
 
 def tables(report: Report) -> list[Table]:
     """All tables of a report, in the order in which they are told. What is not known has none."""
-    told = [_types(report), _ways(report), _assets(report), _weak(report), _duplicates(report)]
+    told = [_types(report), _ways(report), _assets(report), _weak(report), _duplicates(report), _telling(report)]
     if report.changes is not None:
         told.append(_changes(report))
     if report.build is not None:
@@ -164,6 +164,18 @@ def _duplicates(report: Report) -> Table:
 def wasted(report: Report) -> int:
     """The bytes that duplicates waste."""
     return sum(one.wasted for one in report.duplicates)
+
+
+def _telling(report: Report) -> Table:
+    return Table(
+        name="metadata",
+        title="Images that tell more than the picture",
+        about="Their originals are published as they are, with what a camera or a program wrote into them; a position "
+        "is where a photograph was taken. [tool.assetpipe.images] strip = true takes it out. Renditions have none.",
+        empty="No original has metadata in it.",
+        columns=(Column("path", "path"), Column("type", "words"), Column("tells", "words")),
+        rows=tuple((one.path, one.type, ", ".join(one.metadata)) for one in report.telling),
+    )
 
 
 def _changes(report: Report) -> Table:

@@ -1,163 +1,194 @@
-"""Renditions of PNG and JPEG images. Pillow is imported where there is work for it: it takes its time.
+"""From an image to the renditions that are wanted of it.
 
-Each pitfall of Pillow that turns a picture wrong is met here: the EXIF orientation is applied, the colour profile kept,
-a transparent palette or colour key becomes an alpha channel. Pictures that WebP or AVIF cannot hold as they are (CMYK,
-16 bits a channel, animations, above the formats' sizes) get no rendition.
+1. ``rasters.look``: what it is, from its headers.
+2. ``plan``: which of the orders are to be met, and the size of each. Nothing is scaled up.
+3. ``rasters.decode``, once: upright, in a mode that scales.
+4. ``scaling``: cut and scaled, each size once for all its formats.
+5. ``codecs``: encoded. What has no fewer bytes than the image itself is left out.
 """
 
 from __future__ import annotations
 
-import io
-import warnings
-from contextlib import suppress
-from typing import TYPE_CHECKING, Literal
+import base64
+import contextlib
+import threading
+from typing import TYPE_CHECKING
 
-import PIL
 from msgspec import Struct
 
+from assetpipe.config import Gravity, ImageFormat, Quality  # noqa: TC001 - msgspec reads what it decodes by
+from assetpipe.transforms import codecs, rasters, scaling
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from PIL import Image
 
-# The media types that renditions are made of, and what Pillow calls them.
-SOURCES = {"image/png": "PNG", "image/jpeg": "JPEG"}
-# What Pillow is asked for; change this with it.
-_SETTINGS = "webp 80 method 4, lossless for png; avif 60 speed 6, one thread"
-MAX_PIXELS = 80_000_000
-_MAX_SIDE = 16_383  # of WebP (RFC 9649 section 2.7.1.1)
+    from assetpipe.transforms.rasters import Facts
+
+# The longest side that a format has room for, in pixels: WebP's of RFC 9649 section 2.7.1.1, AVIF's of libavif.
+_MAX_SIDE = {"webp": 16_383, "avif": 32_768}
+_OWN = {"webp": "image/webp", "avif": "image/avif"}
+# A placeholder is this long, and may as well be blurred: it is shown at the size of the picture.
+_BLUR_SIDE, _BLUR_QUALITY = 16, 40
+# What a pixel takes until it is encoded, in bytes, and what all pictures under way in a process may take: where that is
+# not enough for all, they wait for each other, however many processors there are.
+_LOSSY_PIXEL, _LOSSLESS_PIXEL = 14, 38
+_MEMORY = 2_000_000_000
 
 
-class ImageError(Exception):
-    """The picture cannot be read; its text says why. ``kind`` is ``broken-image`` or ``huge-image``."""
+class Order(Struct, frozen=True, omit_defaults=True):
+    """One rendition that is wanted, by its format and width in pixels (0: the image's own).
 
-    def __init__(self, kind: Literal["broken-image", "huge-image"], text: str) -> None:
-        super().__init__(text)
-        self.kind = kind
+    A ``thumbnail`` is kept whatever its bytes are, since the image itself cannot stand in for it: it is cut to the
+    proportions ``crop``, and as wide as the image where that is narrower.
+    """
+
+    format: ImageFormat
+    quality: Quality
+    width: int = 0
+    thumbnail: bool = False
+    crop: str = ""
+    gravity: Gravity = "center"
+
+
+class Size(Struct, frozen=True):
+    """What a picture is cut and scaled to, in pixels."""
+
+    crop: str
+    gravity: Gravity
+    width: int
+    height: int
 
 
 class Picture(Struct, frozen=True):
-    """Encoded bytes, their format, and their size in pixels as displayed."""
+    """What was made for an order, and its size in pixels as displayed."""
 
-    format: str
+    order: Order
     data: bytes
     width: int
     height: int
 
 
-class Renditions(Struct, frozen=True):
-    """What was made of one image: its own size as displayed, and the pictures that are smaller in bytes than it."""
+class Rendered(Struct, frozen=True):
+    """What an image is, and what was made of it. ``placeholder`` is empty where none was wanted or none is right."""
 
-    width: int
-    height: int
+    facts: Facts
     pictures: tuple[Picture, ...]
+    placeholder: str = ""
 
 
-def render(data: bytes, media_type: str, sizes: Iterable[tuple[str, int]]) -> Renditions:
-    """Make a rendition for each of the ``sizes``, a format and a width: 0 is the image's own, and none is above that.
+class _Room:
+    """Memory that is shared by the threads of a process: so many bytes, or one picture alone."""
 
-    Deterministic: the same bytes for the same input and version of Pillow. Raises ImageError for a picture that is
-    damaged, or has more than MAX_PIXELS.
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._taken = 0
+        self._changed = threading.Condition()
+
+    @contextlib.contextmanager
+    def held(self, size: int) -> Iterator[None]:
+        with self._changed:
+            self._changed.wait_for(lambda: not self._taken or self._taken + size <= self._size)
+            self._taken += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._taken -= size
+                self._changed.notify_all()
+
+
+_room = _Room(_MEMORY)
+
+
+def plan(facts: Facts, orders: Iterable[Order]) -> dict[Order, Size]:
+    """Say which of the orders are to be met for such an image, and how large each picture will be."""
+    planned = {}
+    for order in orders:
+        size = scaling.window(facts.width, facts.height, order.crop)
+        if order.width and order.width < size[0]:
+            size = scaling.within(size, order.width)
+        elif not order.thumbnail and (order.width or facts.media_type == _OWN[order.format]):
+            continue  # wider than it is; or what it is already
+        is_moving = facts.frames > 1 and order.format != "webp"
+        if facts.convertible and not is_moving and max(size) <= _MAX_SIDE[order.format]:
+            planned[order] = Size(order.crop, order.gravity, *size)
+    return planned
+
+
+def render(
+    data: bytes,
+    media_type: str,
+    orders: Sequence[Order],
+    max_pixels: int = rasters.MAX_PIXELS,
+    placeholder: str = "none",
+) -> Rendered:
+    """Make what is wanted of an image, and a ``placeholder`` ("color" or "blur", where nothing of it is transparent).
+
+    Deterministic: the same bytes for the same input and libraries. Raises ImageError for what is damaged, is no image
+    of that type, or has more than ``max_pixels``.
     """
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    # Between Pillow's warning and its error lie pictures of a gigabyte: refuse them at the warning. Its others
-    # ("corrupt EXIF data") name no file and change no pixel.
-    warnings.filterwarnings("ignore", module="PIL")
-    warnings.simplefilter("error", Image.DecompressionBombWarning)
-    if not data:
-        raise ImageError("broken-image", "the file is empty")
-    try:
-        with Image.open(io.BytesIO(data), formats=(SOURCES[media_type],)) as image:
-            if image.width * image.height > MAX_PIXELS:
-                raise Image.DecompressionBombError(f"{image.width} x {image.height} pixels")
-            if getattr(image, "is_animated", False) or not _is_representable(image, data):
-                # Turned by a quarter, the picture is displayed with its sides swapped.
-                turned = image.getexif().get(0x0112, 1) >= 5
-                width, height = (image.height, image.width) if turned else image.size
-                return Renditions(width, height, ())
-            profile = image.info.get("icc_profile")
-            picture = _with_alpha(ImageOps.exif_transpose(image))
-            pictures = list(_pictures(picture, sizes, profile, lossless=media_type == "image/png"))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise ImageError("huge-image", f"more pixels than are safe to decode: {error}") from error
-    except UnidentifiedImageError as error:
-        raise ImageError("broken-image", f"not a {SOURCES[media_type]} file, whatever its name says") from error
-    except Exception as error:  # Pillow's codecs raise OSError, SyntaxError, ValueError, struct.error, EOFError …
-        raise ImageError("broken-image", str(error) or type(error).__name__) from error
-    smaller = tuple(one for one in pictures if len(one.data) < len(data))
-    return Renditions(picture.width, picture.height, smaller)
-
-
-def version(name: str) -> str:
-    """What is asked of Pillow, its version and those of what reads a picture and writes it in the format ``name``: with
-    the picture and the width, all that the bytes depend on.
-    """
-    needed = {"Pillow", "libjpeg", f"lib{name}"}
-    told = ", ".join(f"{library} {number}" for library, number in libraries().items() if library in needed)
-    return f"{told}: {_SETTINGS}"
+    facts = rasters.look(data, media_type, max_pixels)
+    planned = plan(facts, orders)
+    holds_place = placeholder != "none" and facts.convertible and not facts.alpha
+    if not planned and not holds_place:
+        return Rendered(facts, ())
+    pixels = facts.width * facts.height * facts.frames
+    with _room.held(pixels * (_LOSSLESS_PIXEL if facts.lossless else _LOSSY_PIXEL)):
+        if facts.frames > 1:
+            moving = rasters.frames(data, media_type, max_pixels)
+            frames, profile = moving.frames, moving.profile
+        else:
+            raster = rasters.decode(data, media_type, max_pixels)
+            moving, frames, profile = None, [raster.image], raster.profile
+        pictures = []
+        for order, sized in _sized(frames, planned):
+            if moving is not None:
+                made = codecs.animate(
+                    sized,
+                    moving.durations,
+                    moving.loop,
+                    order.format,
+                    order.quality,
+                    profile=profile,
+                    lossless_source=facts.lossless,
+                )
+            else:
+                made = codecs.encode(
+                    sized[0], order.format, order.quality, profile=profile, lossless_source=facts.lossless
+                )
+            if order.thumbnail or len(made) < len(data):
+                pictures.append(Picture(order, made, *sized[0].size))
+        shown = _placeholder(frames[0], placeholder) if holds_place and frames[0].mode == "RGB" else ""
+    return Rendered(facts, tuple(pictures), shown)
 
 
-def libraries() -> dict[str, str]:
-    """The versions of Pillow and of the libraries that it calls, which need not have come with it.
-
-    They are asked where ``PIL.features`` asks them, which would import ten times as much for it.
-    """
-    from PIL import _imaging
-
-    found = {"Pillow": PIL.__version__, "libjpeg": _imaging.jpeglib_version}
-    if _imaging.HAVE_LIBJPEGTURBO:
-        found["libjpeg"] = f"turbo {_imaging.libjpeg_turbo_version}"
-    with suppress(ImportError):
-        from PIL import _webp
-
-        found["libwebp"] = _webp.webpdecoder_version
-    with suppress(ImportError):
-        from PIL import _avif
-
-        found["libavif"] = f"{_avif.libavif_version} ({_avif.codec_versions()})"
-    return found
+def version(order: Order | None) -> str:
+    """All that the bytes made for an order depend on, beside the image and the order; for none, what is said of it."""
+    if order is None:
+        return rasters.version()
+    return f"{rasters.version()}; {codecs.version(order.format, order.quality)}; Lanczos in linear light"
 
 
-def _pictures(
-    picture: Image.Image, sizes: Iterable[tuple[str, int]], profile: bytes | None, *, lossless: bool
-) -> Iterator[Picture]:
-    from PIL import Image
-
-    # The widest first, which needs the picture as it is; each width is made once, for all its formats.
-    by_width: dict[int, list[str]] = {}
-    for name, width in sizes:
-        if width < picture.width:
-            by_width.setdefault(width or picture.width, []).append(name)
-    for width in sorted(by_width, reverse=True):
-        height = max(1, round(picture.height * width / picture.width))
-        if max(width, height) > _MAX_SIDE:
-            continue
-        sized = picture if width == picture.width else picture.resize((width, height), Image.Resampling.LANCZOS)
-        for name in by_width[width]:
-            yield Picture(name, _encode(sized, name, profile, lossless=lossless), width, height)
+def _sized(frames: Sequence[Image.Image], planned: dict[Order, Size]) -> Iterable[tuple[Order, list[Image.Image]]]:
+    """Each order with the frames for it; what is cut alike is scaled together."""
+    for crop, gravity in dict.fromkeys((size.crop, size.gravity) for size in planned.values()):
+        orders = {o: (s.width, s.height) for o, s in planned.items() if (s.crop, s.gravity) == (crop, gravity)}
+        # All frames are cut where the first is, or what is seen would jump about.
+        box = scaling.place(frames[0], crop, gravity)
+        whole = (0, 0, *frames[0].size)
+        sizes = [scaling.scaled(frame if box == whole else frame.crop(box), orders.values()) for frame in frames]
+        for order, size in orders.items():
+            yield order, [made[size] for made in sizes]
 
 
-def _is_representable(image: Image.Image, data: bytes) -> bool:
-    if image.mode not in ("1", "L", "LA", "P", "PA", "RGB", "RGBA"):
-        return False
-    # Pillow opens 16 bits a channel as 8; the depth is in the header (PNG section 11.2.1).
-    if image.format == "PNG" and data[24:25] == b"\x10":
-        return False
-    # A profile of greys says nothing of the three channels that the rendition would have (ICC.1 section 7.2.6).
-    return bytes(image.info.get("icc_profile") or b"")[16:20] != b"GRAY"
-
-
-def _with_alpha(image: Image.Image) -> Image.Image:
-    """Bring a picture into a mode that scales and saves without loss: RGBA where anything of it is transparent."""
-    transparent = "transparency" in image.info or image.mode in ("LA", "PA", "RGBA")
-    return image.convert("RGBA" if transparent else "RGB")
-
-
-def _encode(image: Image.Image, name: str, profile: bytes | None, *, lossless: bool) -> bytes:
-    out = io.BytesIO()
-    if name == "webp":
-        image.save(out, "WEBP", quality=80, method=4, lossless=lossless, exact=False, icc_profile=profile, exif=b"")
-    else:
-        image.save(out, "AVIF", quality=60, speed=6, max_threads=1, icc_profile=profile, exif=b"")
-    return out.getvalue()
+def _placeholder(image: Image.Image, kind: str) -> str:
+    if kind == "color":
+        return scaling.average(image)
+    share = min(1.0, _BLUR_SIDE / max(image.size))
+    size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
+    small = scaling.scaled(image, [size])[size]
+    # The profile would be several times as large as the picture; so few pixels are never wrong enough to be seen.
+    data = codecs.encode(small, "webp", _BLUR_QUALITY, profile=None, lossless_source=False)
+    return "data:image/webp;base64," + base64.b64encode(data).decode()

@@ -1,0 +1,185 @@
+"""Which renditions each image is to have, by the configuration's rules, and what came of it.
+
+Each is a result of its own, so that one more width makes no other anew; but all that the cache lacks of one image are
+made by one job, which decodes it once.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, get_args
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from assetpipe import jobs, media, patterns
+from assetpipe.config import ImageFormat, quality_of
+from assetpipe.errors import Problem, Severity
+from assetpipe.store import Job, Made, Result
+from assetpipe.transforms import codecs, images, rasters
+from assetpipe.transforms.images import Order
+from assetpipe.workers import Task
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+    from assetpipe.config import Config, Images, Rule
+    from assetpipe.paths import LogicalPath
+    from assetpipe.patterns import Patterns
+    from assetpipe.sources import Source
+    from assetpipe.store import Blob, Store
+    from assetpipe.workers import Facts, Output
+
+
+class Wanted(Struct, frozen=True):
+    """What is to be made of one image: the orders, each with the thumbnails it is for ("" is the image's own set)."""
+
+    orders: dict[Order, list[str]]
+    placeholder: str
+
+
+class Pictures:
+    """The renditions of all images, as far as they have been made. Raises ConfigError for rules that cannot be met."""
+
+    def __init__(self, config: Config, store: Store, add: Callable[[Task], None]) -> None:
+        self.rendered: dict[LogicalPath, Result] = {}
+        self._config = config.images
+        self._store = store
+        self._add = add
+        self._rules: list[tuple[Patterns, Rule]] = []
+        for rule in self._config.rule:
+            match = (rule.match,) if isinstance(rule.match, str) else rule.match
+            if (spec := patterns.compiled("images.rule.match", match)) is not None:
+                self._rules.append((spec, rule))
+        self._versions: dict[Order | None, str] = {}
+        for held in (self._config.quality, *(rule.quality for rule in self._config.rule)):
+            for name in get_args(ImageFormat):
+                codecs.check(quality_of(name, held))
+
+    def begin(self, source: Source, blob: Blob) -> None:
+        """Have made what the cache does not hold of the renditions of an image."""
+        media_type = media.media_type(source.path.name)
+        if media_type not in rasters.SOURCES:
+            return
+        wanted = self._wanted(source.relative)
+        key = (media_type, str(self._config.max_pixels))
+        kept: dict[Order | None, Result] = {}
+        missing: dict[Order | None, Job] = {}
+        for order in (None, *wanted.orders):
+            told = wanted.placeholder if order is None else jobs.spelled(order)
+            job = Job("image", self._version(order), (*key, told), (blob.digest,))
+            result = self._store.recall(job)
+            if result is None:
+                missing[order] = job
+            else:
+                kept[order] = result
+
+        def take(output: Output) -> None:
+            made, facts = output
+            for order, job in missing.items():
+                own = [one for one in made if order is not None and one[1]["order"] == jobs.spelled(order)]
+                kept[order] = self._store.remember(job, (own, facts))
+            self._finish(source.path, wanted, kept)
+
+        if not missing:
+            self._finish(source.path, wanted, kept)
+            return
+        orders = [jobs.spelled(order) for order in missing if order is not None]
+        # What is asked for by what is seen is encoded several times over, to be looked at.
+        effort = sum(8 if order is not None and isinstance(order.quality, str) else 1 for order in missing)
+        weight = blob.size * jobs.WEIGHTS["image"] * effort
+        placeholder = wanted.placeholder if None in missing else "none"
+        self._add(Task("image", (source.path, take), jobs.render, (*key, placeholder, *orders), blob, weight))
+
+    def problems(self, sources: Mapping[LogicalPath, Source]) -> Iterator[Problem]:
+        """What is wrong with images, and what they tell beside the picture."""
+        telling: list[str] = []
+        for path, rendered in self.rendered.items():
+            shown = sources[path].shown
+            if "problem" in rendered.facts:
+                yield _unconverted(shown, rendered.facts)
+            elif "position" in str(rendered.facts.get("metadata", "")).split():
+                telling.append(shown)
+        if telling:
+            telling.sort()
+            others = f" (and {len(telling) - 1:,} more images)" if len(telling) > 1 else ""
+            yield Problem(
+                kind="position",
+                severity=Severity.WARNING,
+                text=f"the image{others} tells where it was taken, and is published so",
+                file=telling[0],
+                hint="Set [tool.assetpipe.images] strip = true, which takes it out. `assetpipe report` lists them.",
+            )
+
+    def _wanted(self, relative: str) -> Wanted:
+        own: Images = self._config
+        formats, widths, placeholder = own.formats, own.widths, own.placeholder
+        qualities = [own.quality]
+        thumbnails: dict[str, Rule] = {}
+        for spec, rule in self._rules:
+            if not spec.match_file(relative):
+                continue
+            if rule.thumbnail:
+                thumbnails[rule.thumbnail] = rule
+                continue
+            formats = formats if rule.formats is None else rule.formats
+            widths = widths if rule.widths is None else rule.widths
+            placeholder = rule.placeholder or placeholder
+            qualities.append(rule.quality)
+        orders: dict[Order, list[str]] = {}
+        # In order, and once each: how they are listed is not to change a name.
+        for width in (0, *sorted(set(widths), reverse=True)):
+            for name in sorted(set(formats)):
+                orders.setdefault(Order(name, quality_of(name, *qualities), width), []).append("")
+        for thumbnail, rule in sorted(thumbnails.items()):
+            for width in sorted(set(rule.widths or ()), reverse=True):
+                for name in sorted(set(formats if rule.formats is None else rule.formats)):
+                    quality = quality_of(name, *qualities, rule.quality)
+                    order = Order(name, quality, width, thumbnail=True, crop=rule.crop, gravity=rule.gravity)
+                    orders.setdefault(order, []).append(thumbnail)
+        return Wanted(orders, placeholder)
+
+    def _finish(self, path: LogicalPath, wanted: Wanted, kept: Mapping[Order | None, Result]) -> None:
+        made: list[Made] = []
+        facts: Facts = {}
+        for order, result in kept.items():
+            # Headers may be well where the rest is not, and then only those who decode it know.
+            if order is None or "problem" in result.facts:
+                facts = {**result.facts, **facts}
+            for one in result.made:
+                assert order is not None
+                # What it is called is no matter of the cache's.
+                made += [
+                    replace(one, facts={**one.facts, "format": order.format, "thumbnail": name})
+                    for name in wanted.orders[order]
+                ]
+        self.rendered[path] = Result(tuple(_worthwhile(made)), facts)
+
+    def _version(self, order: Order | None) -> str:
+        known = None if order is None else Order(order.format, order.quality)
+        if known not in self._versions:
+            self._versions[known] = images.version(known)
+        return self._versions[known]
+
+
+def _worthwhile(made: Iterable[Made]) -> Iterator[Made]:
+    """Leave out what has more bytes than a wider one of its set, and what has its size and format twice."""
+    least: dict[tuple[object, object], int] = {}
+
+    def order(one: Made) -> tuple[str, int, str]:
+        return str(one.facts["thumbnail"]), -int(one.facts["width"]), str(one.facts["format"])
+
+    for one in sorted(made, key=order):
+        kin = (one.facts["thumbnail"], one.facts["format"])
+        if kin not in least or one.size < least[kin]:
+            least[kin] = one.size
+            yield one
+
+
+def _unconverted(shown: str, facts: Facts) -> Problem:
+    return Problem(
+        kind=str(facts["problem"]),
+        severity=Severity.WARNING,
+        text=f"the image cannot be converted: {facts['text']}",
+        file=shown,
+        hint="It is published as it is. Export it again, or leave it out by an ignore pattern.",
+    )
