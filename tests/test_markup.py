@@ -254,47 +254,10 @@ def test_what_cannot_be_inlined_is_an_error_that_says_why(name: str, why: str) -
     assert why in str(caught.value)
 
 
-def test_a_picture_has_a_source_for_each_format_and_its_size() -> None:
-    told = elements(page().picture("photo.jpg", alt='A "vase" & more', sizes="50vw", loading="lazy", class_="wide"))
-    assert told == [
-        ("picture", {}),
-        (
-            "source",
-            {
-                "type": "image/webp",
-                "srcset": "/static/photo.480.webp 480w, /static/photo.1600.webp 1600w",
-                "sizes": "50vw",
-            },
-        ),
-        (
-            "img",
-            {
-                "src": url("/static/photo.jpg"),
-                "alt": 'A "vase" & more',
-                "width": "1600",
-                "height": "900",
-                "loading": "lazy",
-                "class": "wide",
-            },
-        ),
-    ]
-    assert elements(unbuilt().picture("photo.jpg", alt="")) == [("img", {"src": "/mount/static/photo.jpg", "alt": ""})]
-
-
-def test_a_picture_without_a_text_for_those_who_do_not_see_it_is_an_error() -> None:
-    with pytest.raises(TypeError, match="alt"):
-        page().picture("photo.jpg")  # type: ignore[call-arg]
-
-
 @pytest.mark.parametrize("name", ["", "css/", "//x", "../x.css", "a//b", "\0"])
 def test_what_names_no_file_is_an_error(name: str) -> None:
     with pytest.raises(TagError, match="not the name of a file"):
         page().url(name)
-
-
-def test_what_is_no_image_is_no_picture() -> None:
-    with pytest.raises(TagError, match="no picture"):
-        page().picture("app.css", alt="")
 
 
 @pytest.mark.parametrize("policy", ["default-src 'self'", {"script_src": "'self'"}, {"script-src;": "'self'"}])

@@ -5,11 +5,8 @@ Of each asset that a page names, the page also remembers what a content security
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 import re
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 from unicodedata import normalize
 
@@ -19,11 +16,14 @@ from assetpipe import media
 from assetpipe.errors import TagError
 from assetpipe.manifest import import_map
 from assetpipe.paths import Digest, LogicalPath, rooted
+from assetpipe.serve import pictures
+from assetpipe.serve.policy import Policy, hash_of, nonce_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from assetpipe.manifest import Asset, Manifest
+    from assetpipe.serve.pictures import Candidate, Picture
 
 Attribute = str | int | float | bool | None
 _ATTRIBUTE = re.compile(r"[A-Za-z_:@][A-Za-z0-9_:.@-]*\Z")
@@ -42,7 +42,6 @@ _DIRECTIVES = {
     "fetch": "connect-src",
     "manifest": "manifest-src",
 }
-_DIRECTIVE = re.compile(r"[a-z]+(?:-[a-z]+)*\Z")
 # Ends the element that the text is in, or begins what changes how it ends (HTML section 13.2.5.4).
 _ENDS = {"style": re.compile(r"</style", re.I), "script": re.compile(r"</script|<!--", re.I)}
 
@@ -71,7 +70,8 @@ class Page:
     def __init__(self, view: View) -> None:
         self._view = view
         self._used: dict[str, None] = {}
-        self._hashes: dict[str, dict[str, None]] = {}
+        self._allowed: dict[str, dict[str, None]] = {}
+        self._styles: dict[str, None] = {}
         self._preloaded: set[str] = set()
 
     def url(self, name: str) -> str:
@@ -97,9 +97,20 @@ class Page:
         own = {**kind, "src": self.url(name), **self._checked(name, attributes)}
         return Markup("\n").join([*ahead, _tag("script", own, "")])
 
-    def preload(self, name: str, **attributes: Attribute) -> Markup:
-        """Write ``<link rel="preload">`` for what the page is going to need (HTML section 4.6.7.20)."""
-        return _tag("link", {"rel": "preload", **self._preloading(name), **_named(attributes)})
+    def preload(
+        self, name: str, *, sizes: str = "", widths: Sequence[int] = (), thumbnail: str = "", **attributes: Attribute
+    ) -> Markup:
+        """Write ``<link rel="preload">`` for what the page is going to need (HTML section 4.6.7.20).
+
+        With ``sizes``, ``widths`` or ``thumbnail`` for what ``picture`` shows with the same.
+        """
+        told = self._preloading(name)
+        if sizes or widths or thumbnail:
+            # Of the format that comes first there alone: browsers pass over a type that they do not know.
+            picture = self._picture(name, widths, thumbnail)
+            kind, candidates = next(iter((*picture.sources, *picture.formats.items())))
+            told = {"as": "image", "type": kind or None, **self._srcset(candidates, sizes or "100vw", "image")}
+        return _tag("link", {"rel": "preload", **told, **_named(attributes)})
 
     def modulepreload(self, name: str, **attributes: Attribute) -> Markup:
         """Write ``<link rel="modulepreload">`` for a module and for what it imports."""
@@ -131,9 +142,7 @@ class Page:
                 f"{path} cannot be inlined: it has {size:,} bytes, and every page would carry more than "
                 f"{_INLINE_LIMIT:,}. Link it instead: browsers keep it."
             )
-        # The parser would do the same, and then digest it for the policy (HTML section 13.2.3.5).
-        text = data.decode("utf-8-sig", errors="replace")
-        text = text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
+        text = _parsed(data.decode("utf-8-sig", errors="replace"))
         if kind == "text/css":
             return self._inlined("style", text, _named(attributes))
         if kind == "text/javascript":
@@ -145,26 +154,62 @@ class Page:
             return Markup(text[max(0, text.find("<svg")) :])  # noqa: S704 (the developer's own file, as a linked one is)
         raise TagError(f"{path} cannot be inlined: it is {kind}. Style sheets, scripts, JSON and SVG can.")
 
-    def picture(self, name: str, *, alt: str, sizes: str = "100vw", **attributes: Attribute) -> Markup:
-        """Write ``<picture>`` with a source for each format that was made of an image, and its size in pixels."""
+    def picture(
+        self,
+        name: str,
+        *,
+        alt: str | None = None,
+        sizes: str = "",
+        widths: Sequence[int] = (),
+        thumbnail: str = "",
+        placeholder: bool = True,
+        **attributes: Attribute,
+    ) -> Markup:
+        """Write ``<picture>`` with a source for each format worth one, and its size in pixels, so that nothing moves.
+
+        ``widths`` and ``thumbnail`` choose from what was made. ``sizes`` says how wide it is shown; ``auto`` leaves
+        that to the browser, where the picture is lazy. Lazy it is only on request: the largest picture that one sees
+        first must not wait for the layout, and only the page knows which that is. Raises TagError without ``alt``, and
+        for what was not made.
+        """
         path = self._path(name)
-        if _destination(path) != "image":
-            raise TagError(f"{path} is no picture, but {media.media_type(path.rpartition('/')[2])}.")
-        asset = self._asset(path)
-        own: dict[str, Attribute] = {"src": self.url(name), "alt": alt}
-        if asset is not None and asset.width and asset.height:
-            own |= {"width": asset.width, "height": asset.height}
-        image = _tag("img", {**own, **_named(attributes)})
-        formats: dict[str, list[str]] = {}
-        for rendition in sorted(asset.renditions, key=lambda one: one.width) if asset is not None else ():
-            url = self._view.base + rooted(LogicalPath(rendition.url))
-            formats.setdefault(rendition.type, []).append(f"{url} {rendition.width}w")
-        # The better format first: browsers take the first source that they know.
-        sources = [
-            _tag("source", {"type": kind, "srcset": ", ".join(urls), "sizes": sizes})
-            for kind, urls in sorted(formats.items())
-        ]
-        return Markup("<picture>") + Markup().join([*sources, image]) + Markup("</picture>") if sources else image
+        # What is undefined in a template is neither None nor a text, and yet written as nothing.
+        if alt is None or isinstance(alt, bool) or not (isinstance(alt, str) or str(alt)):
+            raise TagError(
+                f"{path} has no `alt`, for those who do not see it: by a screen reader, or when it does not load. "
+                'Say what it shows, as in alt="A red boat in the harbour"; of mere decoration, alt="".'
+            )
+        picture = self._picture(name, widths, thumbnail)
+        shown = picture.fallback[-1]
+        told: dict[str, Attribute] = {"decoding": "async", **_named(attributes)}
+        image = {"src": self._at(shown), "alt": alt, **pictures.dimensions(shown.width, shown.height, told), **told}
+        sizes = pictures.shown_width(path, sizes, image)
+        sources = [{"type": kind, **self._srcset(each, sizes)} for kind, each in picture.sources]
+        if len(picture.fallback) > 1:
+            image |= self._srcset(picture.fallback, sizes)
+        elif sizes.startswith("auto") and any("sizes" in source for source in sources):
+            image["sizes"] = sizes  # only then does it count for the sources (HTML section 4.8.3: "allows auto-sizes")
+        if placeholder:
+            image |= self._placeholder(path, str(image.get("style") or ""))
+        tag = _tag("img", image)
+        if not sources:
+            return tag
+        return Markup("<picture>") + Markup().join(_tag("source", one) for one in sources) + tag + Markup("</picture>")
+
+    def srcset(self, name: str, *, format: str = "", widths: Sequence[int] = (), thumbnail: str = "") -> str:  # noqa: A002
+        """The value of a ``srcset`` or ``imagesrcset`` in markup of your own, which needs ``sizes``, too.
+
+        ``format`` is one that was made, as in ``"avif"``; without it WebP, which all browsers know. What was not kept
+        of a format because it was no smaller, the original stands in for.
+        """
+        picture = self._picture(name, widths, thumbnail)
+        kind = f"image/{format or 'webp'}"
+        if format and kind not in picture.formats:
+            pictures.check_format(self._path(name), self._release(), format)
+        return ", ".join(
+            f"{self._at(one)} {one.width}w" if one.width else self._at(one)
+            for one in picture.formats.get(kind, picture.fallback)
+        )
 
     def link_header(self, *names: str) -> str:
         """Spell preloads as the value of a Link field (RFC 8288), for a response or for 103 Early Hints."""
@@ -185,22 +230,12 @@ class Page:
         ``default-src``, which would no longer count for it. ``nonce`` is allowed for scripts and styles.
         Raises TagError for what would end a directive.
         """
-        if not isinstance(policy or {}, Mapping) or not all(map(_DIRECTIVE.match, policy or {})):
-            raise TagError(f"not a content security policy: {policy!r}. Name directives and their sources in a dict.")
-        told = {
-            directive: dict.fromkeys(sources.split() if isinstance(sources, str) else sources)
-            for directive, sources in (policy or {}).items()
-        }
-        default = told.get("default-src", {})
+        told = Policy(policy or {})
         for directive, sources in self._needed(nonce):
-            if directive not in told:
-                told[directive] = dict(default)
-            told[directive].pop("'none'", None)
-            told[directive].update(dict.fromkeys(sources))
-        text = "; ".join(" ".join((directive, *sources)) for directive, sources in told.items())
-        if text.count(";") != max(0, len(told) - 1) or not text.isascii() or not text.isprintable() or "," in text:
-            raise TagError(f"not a content security policy: {text!r}. Name each directive and source by itself.")
-        return text
+            told.allow(directive, sources)
+        if self._styles:
+            told.allow_styles(self._styles)
+        return told.spell()
 
     def _needed(self, nonce: str) -> Iterator[tuple[str, Iterable[str]]]:
         """What the assets used need: directives, and the sources that these must allow."""
@@ -215,12 +250,9 @@ class Page:
                     waiting.append(path)
         for directive in sorted({_DIRECTIVES[_destination(path)] for path in reached}):
             yield directive, [self._view.source]
-        for directive, hashes in self._hashes.items():
-            yield directive, hashes
+        yield from self._allowed.items()
         if nonce:
-            if not re.fullmatch(r"[A-Za-z0-9+/_-]+={0,2}", nonce):
-                raise TagError(f"not a nonce: {nonce!r}. It is base64 (CSP section 2.3.1).")
-            yield from ((directive, [f"'nonce-{nonce}'"]) for directive in ("script-src", "style-src"))
+            yield from ((directive, [nonce_source(nonce)]) for directive in ("script-src", "style-src"))
 
     def _path(self, name: str) -> str:
         try:
@@ -230,6 +262,42 @@ class Page:
 
     def _asset(self, path: str) -> Asset | None:
         return self._view.manifest.assets.get(path) if self._view.manifest is not None else None
+
+    def _release(self) -> Iterable[Asset]:
+        return self._view.manifest.assets.values() if self._view.manifest is not None else ()
+
+    def _picture(self, name: str, widths: Sequence[int], thumbnail: str) -> Picture:
+        path = self._path(name)
+        if _destination(path) != "image":
+            raise TagError(f"{path} is no picture, but {media.media_type(path.rpartition('/')[2])}.")
+        self.url(name)
+        asset = self._asset(path)
+        if asset is None:
+            return pictures.unbuilt(path)
+        return pictures.choose(path, asset, self._release(), widths, thumbnail)
+
+    def _at(self, candidate: Candidate) -> str:
+        return self._view.base + rooted(LogicalPath(candidate.url))
+
+    def _srcset(self, candidates: Sequence[Candidate], sizes: str, prefix: str = "") -> dict[str, Attribute]:
+        """The two attributes by which a browser chooses (HTML section 4.8.4.2.1); where there is no choice, the one.
+
+        Percent-encoded as it is, no URL has the blanks and commas that would end it.
+        """
+        if len(candidates) == 1:
+            return {f"{prefix}srcset": self._at(candidates[0])}
+        srcset = ", ".join(f"{self._at(one)} {one.width}w" for one in candidates)
+        return {f"{prefix}srcset": srcset, f"{prefix}sizes": sizes}
+
+    def _placeholder(self, path: str, style: str) -> dict[str, Attribute]:
+        """The style of an image until it is there, which the page's policy then allows."""
+        asset = self._asset(path)
+        if asset is None or not (style := pictures.placeholder_style(asset.placeholder, style)):
+            return {}
+        self._styles[hash_of(_parsed(style))] = None
+        if asset.placeholder.startswith("data:"):
+            self._allowed.setdefault("img-src", {})["data:"] = None
+        return {"style": style}
 
     def _checked(self, name: str, attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
         """The attributes of an element that fetches, with those by which the browser checks what it gets."""
@@ -285,8 +353,7 @@ class Page:
     def _inlined(self, element: str, text: str, attributes: Mapping[str, Attribute]) -> Markup:
         if found := _ENDS[element].search(text):
             raise TagError(f'a {element} element cannot hold the text "{found[0]}": it would end there. Link the file.')
-        digest = base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()
-        self._hashes.setdefault(f"{element}-src", {})[f"'sha256-{digest}'"] = None
+        self._allowed.setdefault(f"{element}-src", {})[hash_of(text)] = None
         return _tag(element, attributes, text)
 
 
@@ -298,6 +365,11 @@ def _destination(path: str) -> str:
         return "manifest"
     family = kind.partition("/")[0]
     return _DESTINATIONS.get(kind) or (family if family in ("font", "image", "audio", "video") else "fetch")
+
+
+def _parsed(text: str) -> str:
+    """What a browser's parser makes of text before it is digested for a policy (HTML section 13.2.3.5)."""
+    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\0", "\ufffd")
 
 
 def _named(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:

@@ -37,13 +37,20 @@ def select(resource: Resource, accept: str | None, accept_encoding: str | None) 
 
 
 def _place(shape: Shape, accept: str | None, accept_encoding: str | None) -> int | None:
-    """The place of what is chosen among the members of a shape: the first, and so smallest, of the best."""
-    best, best_rank = None, (0.0, 0.0)
+    """The place of what is chosen among the members of a shape: the first, and so smallest, of the best.
+
+    Codings are ranked within a type: that a client names one says nothing against a type that has none.
+    """
+    coded: dict[str, tuple[float, int]] = {}
     for place, (media_type, coding) in enumerate(shape.members):
         wanted = coding_weight(coding, accept_encoding)
+        if wanted > coded.get(media_type, (0.0, 0))[0]:
+            coded[media_type] = wanted, place
+    best, best_kind = None, 0.0
+    for media_type, (_, place) in sorted(coded.items(), key=lambda one: one[1][1]):
         kind = type_weight(media_type, accept, original=media_type == shape.original) if shape.typed else 1.0
-        if kind and wanted and (best is None or (kind, wanted) > best_rank):
-            best, best_rank = place, (kind, wanted)
+        if kind > best_kind:
+            best, best_kind = place, kind
     return best
 
 
