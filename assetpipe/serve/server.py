@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 logger = logging.getLogger("assetpipe")
 _CHUNK = 256 * 1024  # bytes; under ASGI each costs a change of threads
 _TAGGED = re.compile(r"\.[0-9a-f]{12}(?:\.[^./]*)?\Z")
-_BUSY = Reply(
+BUSY = Reply(
     "503 Service Unavailable",
     [("Cache-Control", "no-store"), NOSNIFF, ("Retry-After", "1"), ("Content-Length", "0")],
 )
-_GONE = Reply("404 Not Found", [("Cache-Control", "no-store"), NOSNIFF, ("Content-Length", "0")])
+GONE = Reply("404 Not Found", [("Cache-Control", "no-store"), NOSNIFF, ("Content-Length", "0")])
 
 
 class Opened:
@@ -67,29 +67,16 @@ class Opened:
         self.file.close()
 
 
-class Server:
-    """The releases of one dist folder, their bytes, and the count of what was answered from them.
+class Sender:
+    """Gets the bodies of replies, wherever they lie, and counts what was answered."""
 
-    ``memory`` bounds the bytes of small bodies that are held. ``cdn`` is the URL of a host that hands the assets on: it
-    is where pages name them, and so every origin may read them.
-    """
-
-    def __init__(self, dist: Path, *, memory: int = MEMORY, cdn: str = "") -> None:
-        self.cdn = cdn.rstrip("/")
-        self.releases = Releases(dist, cors=bool(cdn))
-        self.bodies = Bodies(dist, memory)
+    def __init__(self, bodies: Bodies) -> None:
+        self.bodies = bodies
         self.counters = Counters()
 
     def snapshot(self) -> Snapshot:
         """Count what was answered so far."""
         return self.counters.snapshot(self.bodies.held())
-
-    def reply(self, table: Table, path: str, request: Mapping[str, Any]) -> Reply | None:
-        """Answer from the table, or from that of a release published meanwhile; None where it is the application's."""
-        reply = respond(table, path, request)
-        if (reply is None or reply.chosen is None) and self._may_be_newer(table, path):
-            reply = respond(self.releases.newer(table) or table, path, request)
-        return reply
 
     def recall(self, reply: Reply) -> bytes | None:
         """The body of a reply, if it is at hand without the disk."""
@@ -104,27 +91,58 @@ class Server:
             return data if body.length == len(data) else _cut(data, body)
         return b"".join(_cut(data, piece) if isinstance(piece, Span) else piece for piece in body)
 
+    def read(self, reply: Reply) -> bytes | Opened:
+        """The body of a reply from the disk. Raises OSError where it is not what was published."""
+        body, chosen = reply.body, reply.chosen
+        if isinstance(body, bytes) or chosen is None:
+            return self.recall(reply) or b""
+        if self.bodies.is_small(chosen):
+            self.bodies.read(chosen)
+            if (data := self.recall(reply)) is not None:
+                return data
+        return Opened(chosen, self.bodies.open(chosen), body)
+
+
+class Server(Sender):
+    """The releases of one dist folder, their bytes, and the count of what was answered from them.
+
+    ``memory`` bounds the bytes of small bodies that are held. ``cdn`` is the URL of a host that hands the assets on: it
+    is where pages name them, and so every origin may read them.
+    """
+
+    def __init__(self, dist: Path, *, memory: int = MEMORY, cdn: str = "") -> None:
+        super().__init__(Bodies(dist, memory))
+        self.cdn = cdn.rstrip("/")
+        self.releases = Releases(dist, cors=bool(cdn))
+
+    def reply(self, table: Table, path: str, request: Mapping[str, Any]) -> Reply | None:
+        """Answer from the table, or from that of a release published meanwhile; None where it is the application's."""
+        reply = respond(table, path, request)
+        if (reply is None or reply.chosen is None) and self._may_be_newer(table, path):
+            reply = respond(self.releases.newer(table) or table, path, request)
+        return reply
+
     def load(self, reply: Reply, table: Table, decide: Callable[[Table], Reply | None]) -> tuple[Reply, bytes | Opened]:
         """The body of a reply from the disk; where it is not there, what ``decide`` says of a newer release.
 
         Never raises: in the end there is a 404, or a 503 where no more files can be opened, that no cache may keep.
         """
         try:
-            return reply, self._read(reply)
+            return reply, self.read(reply)
         except OSError as error:
             # Pruned with its release, while a newer one was published?
             newer = self.releases.newer(table)
             again = decide(newer) if newer is not None else None
             try:
                 if again is not None:
-                    return again, self._read(again)
+                    return again, self.read(again)
             except OSError:
                 pass
             if error.errno in (errno.EMFILE, errno.ENFILE):
                 logger.error("%s: this process may open no more files.", error)
-                return _BUSY, b""
+                return BUSY, b""
             logger.error("%s: run `assetpipe verify`, then build again.", error)
-            return _GONE, b""
+            return GONE, b""
 
     def tags(self, table: Table, mount: str, prefix: str, missing: Callable[[str], None] = lambda _: None) -> Page:
         """The tags of one page of an application that is mounted at ``mount``; names are below ``prefix``."""
@@ -141,16 +159,6 @@ class Server:
         if found is None:
             raise TagError(f"there is no asset {path} in the release")
         return self.bodies.recall(found.original) or self.bodies.read(found.original)
-
-    def _read(self, reply: Reply) -> bytes | Opened:
-        body, chosen = reply.body, reply.chosen
-        if isinstance(body, bytes) or chosen is None:
-            return self.recall(reply) or b""
-        if self.bodies.is_small(chosen):
-            self.bodies.read(chosen)
-            if (data := self.recall(reply)) is not None:
-                return data
-        return Opened(chosen, self.bodies.open(chosen), body)
 
     def _may_be_newer(self, table: Table, path: str) -> bool:
         """Whether a path that is not known may be one of a release that another worker has seen before us."""
