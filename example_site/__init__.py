@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import Flask, abort, render_template
 
 from assetpipe import AssetPipe
-from example_site import catalogue, journal
+from example_site import catalogue, glazes, journal
 
 
 def create_app() -> Flask:
@@ -24,6 +24,10 @@ def create_app() -> Flask:
         if found is None:
             abort(404)
         return render_template("pot.html", pot=found, beside=catalogue.beside(found))
+
+    @app.get("/glazes")
+    def glaze_room() -> str:
+        return render_template("glazes.html", buckets=[bucket for bucket in glazes.BUCKETS if bucket.is_drawn])
 
     @app.errorhandler(404)
     def missing(_error: Exception) -> tuple[str, int]:

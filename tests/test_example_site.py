@@ -7,9 +7,11 @@ import shutil
 import socket
 import subprocess
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
@@ -22,6 +24,7 @@ from tests.browser import Browser, Loaded, chromium
 
 REPOSITORY = Path(__file__).parent.parent
 PAGES = ["/", "/journal/"]
+BUCKETS = ["noon", "quay"]  # of ten: enough to see by
 
 
 class Site:
@@ -31,11 +34,20 @@ class Site:
         self.folder, self.release, self.url = folder, release, url
 
 
+def copy(folder: Path) -> None:
+    """The example site and its configuration, as they are in the repository: without what was drawn or built."""
+    leave_out = shutil.ignore_patterns("dist", ".*", "glazes")
+    shutil.copytree(REPOSITORY / "example_site", folder / "example_site", ignore=leave_out)
+    shutil.copy(REPOSITORY / "pyproject.toml", folder)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     folder = tmp_path_factory.mktemp("site")
-    shutil.copytree(REPOSITORY / "example_site", folder / "example_site", ignore=shutil.ignore_patterns("dist", ".*"))
+    copy(folder)
     environment = {**os.environ, "PYTHONPATH": str(folder)}
+    drawing = [sys.executable, "-W", "error", "-m", "example_site.draw_glazes", *BUCKETS]
+    subprocess.run(drawing, cwd=folder, env=environment, capture_output=True, timeout=300, check=True)
     flask = [sys.executable, "-m", "flask", "--app", "example_site"]
     built = subprocess.run(
         [*flask, "assets", "build", "--strict"],
@@ -96,11 +108,11 @@ def _check(site: Site, loaded: list[Loaded]) -> None:
             continue
         assert _is_tagged(site, path), one
         assert one.headers["cache-control"] == "public, max-age=31536000, immutable"
-        asset = next(a for a in site.release.assets.values() if a.url == path)
-        if asset.encodings:
-            assert one.headers["content-encoding"] == "br", one
-        if any(rendition.negotiated for rendition in asset.renditions):
-            assert one.headers["content-type"] == "image/webp", one
+        for asset in site.release.assets.values():
+            if asset.url == path and asset.encodings:
+                assert one.headers["content-encoding"] == "br", one
+            if asset.url == path and any(rendition.negotiated for rendition in asset.renditions):
+                assert one.headers["content-type"] == "image/webp", one
 
 
 def test_a_first_visit_gets_everything_named_compressed_and_converted(site: Site, browser: Browser) -> None:
@@ -169,3 +181,53 @@ def test_a_click_loads_the_module_it_needs_and_shows_the_picture_large(site: Sit
     browser.driver.find_element("css selector", "[data-add]").click()
     assert browser.driver.find_element("css selector", "[data-basket-count]").text == "1"
     assert browser.console() == []
+
+
+def test_the_glaze_room_shows_its_pictures_small_and_nothing_moves_while_they_come(
+    site: Site, browser: Browser
+) -> None:
+    driver = browser.driver
+    driver.get("about:blank")
+    # Slow enough for the text to be there long before the pictures are; and it counts what moves from the beginning.
+    network = {"offline": False, "latency": 80, "downloadThroughput": 400_000, "uploadThroughput": 400_000}
+    driver.execute_cdp_cmd("Network.enable", {})
+    driver.execute_cdp_cmd("Network.emulateNetworkConditions", network)
+    counting = """
+        window.shifts = [];
+        new PerformanceObserver((list) => window.shifts.push(...list.getEntries().map((e) => e.value)))
+            .observe({type: "layout-shift", buffered: true});
+    """
+    driver.execute_cdp_cmd("Page.addScriptToEvaluateOnNewDocument", {"source": counting})
+    loaded = browser.visit(f"{site.url}/glazes")
+    _check(site, loaded)
+    pictures: list[dict[str, Any]] = driver.execute_script(
+        """
+        return [...document.querySelectorAll("main img")].map((i) => ({
+            source: new URL(i.currentSrc).pathname, natural: i.naturalWidth, shown: i.width, complete: i.complete,
+            background: getComputedStyle(i).backgroundColor}));
+        """
+    )
+    assert len(pictures) == 11 * len(BUCKETS)
+    for one in pictures:
+        assert one["complete"], one
+        assert one["source"].endswith(".webp"), one
+        # As many pixels as are shown, or the next more that were made.
+        assert one["shown"] * 0.9 <= one["natural"] <= max(360, one["shown"] * 2), one
+        assert one["background"] != "rgba(0, 0, 0, 0)", one
+    assert sum(driver.execute_script("return window.shifts")) < 0.01
+    assert browser.console() == []
+
+
+def test_the_glaze_room_says_how_its_pictures_are_drawn_where_they_are_not(tmp_path: Path) -> None:
+    copy(tmp_path)
+    script = """
+        from example_site import create_app
+        app = create_app()
+        app.testing = True
+        print(app.test_client().get("/glazes").text)
+    """
+    told = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(script)], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout  # fmt: skip
+    assert "python -m example_site.draw_glazes" in told
+    assert "glazes/" not in told
