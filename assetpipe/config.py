@@ -7,7 +7,8 @@ import re
 import tomllib
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, get_type_hints
+from types import UnionType
+from typing import TYPE_CHECKING, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 import msgspec
 from msgspec import Struct
@@ -16,7 +17,7 @@ from assetpipe.errors import ConfigError
 from assetpipe.paths import LogicalPath
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 Coding = Literal["br", "gzip", "zstd"]
 ImageFormat = Literal["webp", "avif"]
@@ -389,7 +390,7 @@ def _names(root: str | tuple[str, ...] | Folders) -> tuple[str, ...]:
 
 def _explain(message: str) -> str:
     """Say msgspec's message in the words of the file, with the nearest right name."""
-    where = re.search(r" - at `(?:key in )?`?\$([^`]*)`$", message)
+    where = re.search(r" - at `(?:key` in `)?\$([^`]*)`$", message)
     what = message[: where.start()] if where else message
     keys = []
     holder: Any = Config
@@ -399,7 +400,9 @@ def _explain(message: str) -> str:
             holder = get_type_hints(holder).get(name, holder) if hasattr(holder, "__annotations__") else holder
         else:
             # An item of a list, or a value in a table whose keys are free.
-            holder = get_args(holder)[0 if place.isdigit() else -1] if get_args(holder) else holder
+            of = get_args(holder) if get_origin(holder) in (Union, UnionType) else (holder,)
+            held = [get_args(one) for one in of if get_origin(one) in (tuple, dict)]
+            holder = held[-1][0 if place.isdigit() else -1] if held else holder
         # Of several types that a value may have, the table is what has keys.
         holder = next((one for one in get_args(holder) if hasattr(one, "__struct_fields__")), holder)
     if unknown := re.search(r"unknown field `(.*)`", what):
@@ -412,15 +415,28 @@ def _explain(message: str) -> str:
         name = ".".join([*keys, unknown[1]])
         return f'unknown key "{name}". {_nearest(unknown[1], names)}'
     if wrong := re.search(r"Invalid enum value '(.*)'", what):
-        choices = [str(c) for part in (holder, *get_args(holder)) for c in get_args(part) if isinstance(c, str)]
+        choices = set(_literals(holder))
         return f'{".".join(keys)}: "{wrong[1]}" is not known. {_nearest(wrong[1], choices)}'
+    if re.search(r"Expected `array[^,]*, got `object`", what) and keys[-1:] in (["rule"], ["command"]):
+        table = ".".join(["tool", "assetpipe", *keys])
+        return f"{'.'.join(keys)}: there may be several, so each is written with double brackets: [[{table}]]."
     words = {"`array | str`": "a string or a list", "`str | array`": "a string or a list", "`array`": "a list"}
     words |= {"`array | null`": "a list", "`str | object | array`": "a string, a list or a table"}
-    words |= {"`int | str | object | null`": 'a number from 1 to 100, or "visually-lossless", "high" or "medium"'}
+    quality = 'a number from 1 to 100, or "visually-lossless", "high" or "medium"'
+    words |= {"`int | str | object | null`": quality, "`int | str`": quality}
     words |= {"`str`": "a string", "`bool`": "true or false", "`object`": "a table", "`int`": "a whole number"}
     for word, plain in words.items():
         what = what.replace(word, plain)
     return f"{'.'.join(keys)}: {what[:1].lower()}{what[1:]}"
+
+
+def _literals(holder: Any) -> Iterator[str]:
+    """The words that a value may be, or that a table's keys may be."""
+    for part in get_args(holder):
+        if isinstance(part, str):
+            yield part
+        else:
+            yield from _literals(part)
 
 
 def _nearest(name: str, names: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,7 +53,7 @@ def render(data: bytes, options: tuple[str, ...]) -> Output:
     try:
         rendered = images.render(data, media_type, wanted, int(most), placeholder)
     except rasters.ImageError as error:
-        return [], {"problem": error.kind, "text": str(error)}
+        return [], {**_measured(data), "problem": error.kind, "text": str(error)}
     made: list[tuple[bytes, Facts]] = []
     for picture in rendered.pictures:
         order = picture.order
@@ -67,6 +68,19 @@ def render(data: bytes, options: tuple[str, ...]) -> Output:
     return made, facts
 
 
+def _measured(data: bytes) -> Facts:
+    """What the headers of an image tell that cannot be decoded: a page that shows it needs its size."""
+    media_type = containers.sniff(data)
+    if not media_type:
+        return {}
+    try:
+        facts = rasters.look(data, media_type, sys.maxsize)
+    except rasters.ImageError:
+        return {}
+    told: Facts = {"width": facts.width, "height": facts.height}
+    return told | ({"metadata": " ".join(facts.metadata)} if facts.metadata else {})
+
+
 def spelled(order: images.Order) -> str:
     """An order as an option of ``render``, and as a part of its result's name."""
     return msgspec.json.encode(order).decode()
@@ -76,12 +90,14 @@ def original(data: bytes, options: tuple[str, ...]) -> Output:
     """Make an image fit to be published, by its media type, whether to ``strip`` and whether to ``optimize`` it: its
     bytes, if they are others; or say what is wrong with it.
     """
-    media_type, strip, optimized = options
+    _, strip, optimized = options
+    # By what it is, and not what it is called: a position is one under any name. What is no picture has none.
+    media_type = containers.sniff(data)
     told = data
     try:
-        if strip:
+        if strip and media_type:
             told = metadata.strip(told, media_type)
-        if optimized:
+        if optimized and media_type:
             told = optimize.optimize(told, media_type)
     except rasters.ImageError as error:
         return [], {"problem": error.kind, "text": str(error)}

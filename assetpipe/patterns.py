@@ -15,6 +15,11 @@ if TYPE_CHECKING:
     Patterns: TypeAlias = GitIgnoreSpec
 
 
+def listed(match: str | tuple[str, ...]) -> tuple[str, ...]:
+    """The patterns of a key that takes one or several."""
+    return (match,) if isinstance(match, str) else match
+
+
 def compiled(key: str, lines: Iterable[str]) -> Patterns | None:
     """The patterns that the configuration's ``key`` lists; None where there are none.
 

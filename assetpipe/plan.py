@@ -59,7 +59,7 @@ def plan(config: Config, found: Mapping[LogicalPath, Source]) -> Plan:
     rules = [
         (spec, command)
         for command in config.command
-        if (spec := patterns.compiled("command.match", _listed(command.match))) is not None
+        if (spec := patterns.compiled("command.match", patterns.listed(command.match))) is not None
     ]
     if not rules:
         return Plan(dict(found), {}, {}, [])
@@ -149,7 +149,3 @@ def _digest(file: Path) -> bytes:
         return Digest.of(file.read_bytes()).raw
     except OSError:  # if it is an input, the tool will say so
         return b""
-
-
-def _listed(match: str | tuple[str, ...]) -> tuple[str, ...]:
-    return (match,) if isinstance(match, str) else match

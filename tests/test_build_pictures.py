@@ -244,3 +244,50 @@ def test_more_pixels_than_allowed_are_a_warning_with_the_file_s_name(project: Pr
     assert (problem.kind, problem.file, problem.severity) == ("huge-image", "static/hero.jpg", Severity.WARNING)
     assert built.manifest.assets["/static/hero.jpg"].renditions == ()
     assert built.manifest.assets["/static/products/mug.jpg"].renditions
+
+
+@pytest.mark.parametrize(
+    ("match", "hint"),
+    [
+        ("prodcts/**", 'Did you mean "products/**"?'),
+        ("/static/products/**", 'Patterns are relative to the root: write "products/**".'),
+        # Nothing is known of what may come, or of what was meant.
+        ("uploads/**", ""),
+        ("products/*.png", ""),
+        ("*.gif", ""),
+    ],
+)
+def test_a_rule_that_matches_nothing_says_what_was_meant(project: Project, match: str, hint: str) -> None:
+    project.write(SHOP)
+    project.configure(images=Images(rule=(Rule(match=match, widths=(100,)), Rule(match="hero.jpg", widths=(9,)))))
+    problems = project.build().problems
+    assert [(problem.kind, problem.hint) for problem in problems] == ([("idle-rule", hint)] if hint else [])
+
+
+def test_a_picture_under_another_s_name_is_published_and_stripped_as_what_it_is(project: Project) -> None:
+    exif = Image.Exif()
+    exif[0x010F] = "Maker of cameras"
+    project.write({"p.jpg": pictures.saved(pictures.photograph(), "WEBP", exif=exif), "page.jpg": "<!doctype html>"})
+    project.configure(images=Images(strip=True))
+    built = project.build()
+    assert not built.failed
+    assert [(p.kind, p.file) for p in built.problems] == [
+        ("misnamed-image", "static/p.jpg"),
+        ("broken-image", "static/page.jpg"),
+    ]
+    assert "Rename it" in built.problems[0].hint
+    project.publish()
+    assert b"Maker of cameras" not in project.public("/static/p.jpg")
+    assert project.public("/static/page.jpg") == b"<!doctype html>"
+
+
+def test_a_picture_that_is_cut_off_keeps_its_size_for_pages_and_says_how_to_leave_it_out(project: Project) -> None:
+    project.write({"shop/cut.jpg": LOCATED[:-200]})
+    built = project.build()
+    asset = built.manifest.assets["/static/shop/cut.jpg"]
+    assert (asset.width, asset.height, asset.renditions) == (320, 200, ())
+    assert "position" in asset.metadata
+    broken = next(problem for problem in built.problems if problem.kind == "broken-image")
+    assert 'ignore = ["shop/cut.jpg"]' in broken.hint
+    project.configure(ignore=("shop/cut.jpg",))
+    assert [problem.kind for problem in project.build().problems] == ["empty"]

@@ -144,7 +144,7 @@ def test_an_image_without_a_rendition_is_told_only_where_others_have_one() -> No
     other = Asset(url="/q.1.jpg", type="image/jpeg", size=9000, sha256="3", renditions=(small,))
     report = facts.gather(facts.Given(release({"/p.jpg": photo, "/q.jpg": other})))
     assert {one.path: one.why for one in report.weak} == {
-        "/p.jpg": "no rendition of it is smaller",
+        "/p.jpg": "it has no smaller rendition",
         "/q.jpg": "webp saves only 6 %",
     }
     report = facts.gather(facts.Given(release({"/p.jpg": photo})))

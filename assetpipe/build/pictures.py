@@ -6,6 +6,7 @@ made by one job, which decodes it once.
 
 from __future__ import annotations
 
+import difflib
 from typing import TYPE_CHECKING, get_args
 
 from msgspec import Struct
@@ -47,10 +48,12 @@ class Pictures:
         self._add = add
         self._rules: list[tuple[Patterns, Rule]] = []
         for rule in self._config.rule:
-            match = (rule.match,) if isinstance(rule.match, str) else rule.match
-            if (spec := patterns.compiled("images.rule.match", match)) is not None:
+            if (spec := patterns.compiled("images.rule.match", patterns.listed(rule.match))) is not None:
                 self._rules.append((spec, rule))
         self._versions: dict[Order | None, str] = {}
+        # The rules that no image is known for, and the topmost folders that images lie in, by their roots.
+        self._idle = {id(rule) for _, rule in self._rules}
+        self._folders: set[str] = set()
         for held in (self._config.quality, *(rule.quality for rule in self._config.rule)):
             for name in get_args(ImageFormat):
                 codecs.check(quality_of(name, held))
@@ -61,6 +64,8 @@ class Pictures:
         if media_type not in rasters.SOURCES:
             return
         wanted = self._wanted(source.relative)
+        if self._idle:
+            self._folders.add(source.relative.partition("/")[0])
         key = (media_type, str(self._config.max_pixels))
         kept: dict[Order | None, Result] = {}
         missing: dict[Order | None, Job] = {}
@@ -96,9 +101,10 @@ class Pictures:
         for path, rendered in self.rendered.items():
             shown = sources[path].shown
             if "problem" in rendered.facts:
-                yield _unconverted(shown, rendered.facts)
-            elif "position" in str(rendered.facts.get("metadata", "")).split():
+                yield _unconverted(sources[path], rendered.facts)
+            if "position" in str(rendered.facts.get("metadata", "")).split():
                 telling.append(shown)
+        yield from self._misspelt()
         if telling:
             telling.sort()
             others = f" (and {len(telling) - 1:,} more images)" if len(telling) > 1 else ""
@@ -110,6 +116,26 @@ class Pictures:
                 hint="Set [tool.assetpipe.images] strip = true, which takes it out. `assetpipe report` lists them.",
             )
 
+    def _misspelt(self) -> Iterator[Problem]:
+        """The rules that match no image, and were probably meant to: by their first folder."""
+        idle = [rule for _, rule in self._rules if id(rule) in self._idle]
+        for rule in idle:
+            for match in patterns.listed(rule.match):
+                first, slash, rest = match.lstrip("!/").partition("/")
+                close = difflib.get_close_matches(first, self._folders, n=1, cutoff=0.75)
+                if slash and rest.partition("/")[0] in self._folders:
+                    hint = f'Patterns are relative to the root: write "{rest}".'
+                elif close and first not in self._folders:
+                    hint = f'Did you mean "{close[0]}/{rest}"?'
+                else:
+                    continue
+                yield Problem(
+                    kind="idle-rule",
+                    severity=Severity.WARNING,
+                    text=f'images.rule: match = "{match}" matches no image',
+                    hint=hint,
+                )
+
     def _wanted(self, relative: str) -> Wanted:
         own: Images = self._config
         formats, widths, placeholder = own.formats, own.widths, own.placeholder
@@ -118,6 +144,7 @@ class Pictures:
         for spec, rule in self._rules:
             if not spec.match_file(relative):
                 continue
+            self._idle.discard(id(rule))
             if rule.thumbnail:
                 thumbnails[rule.thumbnail] = rule
                 continue
@@ -175,11 +202,16 @@ def _worthwhile(made: Iterable[Made]) -> Iterator[Made]:
             yield one
 
 
-def _unconverted(shown: str, facts: Facts) -> Problem:
+def _unconverted(source: Source, facts: Facts) -> Problem:
+    kind = str(facts["problem"])
+    advice = {
+        "huge-image": "Scale it down, or set `max_pixels` of the images in the configuration",
+        "misnamed-image": "Rename it",
+    }.get(kind, "Export it again")
     return Problem(
-        kind=str(facts["problem"]),
+        kind=kind,
         severity=Severity.WARNING,
         text=f"the image cannot be converted: {facts['text']}",
-        file=shown,
-        hint="It is published as it is. Export it again, or leave it out by an ignore pattern.",
+        file=source.shown,
+        hint=f'It is published as it is. {advice}, or leave it out: ignore = ["{source.relative}"].',
     )

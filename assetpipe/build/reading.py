@@ -335,7 +335,7 @@ def _unstripped(source: Source, text: str) -> Problem:
         severity=Severity.ERROR,
         text=f"the image's metadata cannot be taken out: {text}",
         file=source.shown,
-        hint="Nothing was published. Export it again, or leave it out by an ignore pattern.",
+        hint=f'Nothing was published. Export it again, or leave it out: ignore = ["{source.relative}"].',
     )
 
 

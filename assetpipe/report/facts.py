@@ -313,7 +313,7 @@ def _weak(entries: Iterable[Entry], ways: Iterable[str]) -> Iterable[Weak]:
         elif unknown:
             why = "its type is not known, so nothing is tried"
         else:
-            why = "no rendition of it is smaller" if convertible else "no coding saves 5 %"
+            why = "it has no smaller rendition" if convertible else "no coding saves 5 %"
         yield Weak(entry.path, entry.type, entry.bytes, entry.sent, why)
 
 

@@ -6,7 +6,7 @@ import struct
 from typing import TYPE_CHECKING
 
 from assetpipe.transforms.containers import avif, bmp, gif, jpeg, png, tiff, webp
-from assetpipe.transforms.containers.container import broken
+from assetpipe.transforms.containers.container import ImageError, broken
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,8 +38,10 @@ def read(data: bytes, media_type: str) -> Container:
     if not data:
         raise broken("the file is empty")
     found = sniff(data)
-    if found != media_type:
-        raise broken(f"it is {_SPOKEN[found]}, whatever its name says" if found else f"it is not {_SPOKEN[media_type]}")
+    if found and found != media_type:
+        raise ImageError("misnamed-image", f"it is {_SPOKEN[found]}, whatever its name says")
+    if not found:
+        raise broken(f"it is not {_SPOKEN[media_type]}")
     try:
         return _READERS[media_type](data)
     except (struct.error, IndexError) as error:

@@ -11,9 +11,12 @@ _MAX_PARTS = 200_000
 
 
 class ImageError(Exception):
-    """The picture cannot be read; its text says why. ``kind`` is ``broken-image`` or ``huge-image``."""
+    """The picture cannot be read; its text says why.
 
-    def __init__(self, kind: Literal["broken-image", "huge-image"], text: str) -> None:
+    ``kind`` is ``broken-image``, ``huge-image``, or ``misnamed-image`` for a picture of another type.
+    """
+
+    def __init__(self, kind: Literal["broken-image", "huge-image", "misnamed-image"], text: str) -> None:
         super().__init__(text)
         self.kind = kind
 
