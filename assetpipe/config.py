@@ -25,6 +25,8 @@ ImageFormat = Literal["webp", "avif"]
 Quality = int | Literal["visually-lossless", "high", "medium"]
 # To the eye, these two are about the same.
 _QUALITY: dict[ImageFormat, Quality] = {"webp": 80, "avif": 60}
+# Pillow takes more for a bomb.
+_MOST_PIXELS = 178_956_970
 Placeholder = Literal["none", "color", "blur"]
 Gravity = Literal[
     "center", "north", "northeast", "east", "southeast", "south", "southwest", "west", "northwest", "detail"
@@ -320,6 +322,8 @@ def _check_images(config: Config, file: Path) -> None:
         raise ConfigError(f"{file}: dev.widths: every width must be 1 pixel or more.")
     if images.max_pixels < 1:
         raise ConfigError(f"{file}: images.max_pixels: {images.max_pixels} leaves no picture at all.")
+    if images.max_pixels > _MOST_PIXELS:
+        raise ConfigError(f"{file}: images.max_pixels: more than {_MOST_PIXELS:,} are never decoded.")
     told: list[tuple[str, Images | Rule]] = [("images", images), *(("images.rule", rule) for rule in images.rule)]
     for key, held in told:
         if any(width < 1 for width in held.widths or ()):

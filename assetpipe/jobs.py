@@ -46,39 +46,56 @@ def encode(data: bytes, options: tuple[str, ...]) -> Output:
 
 def render(data: bytes, options: tuple[str, ...]) -> Output:
     """Make what is wanted of an image, by its media type, the most pixels, its placeholder's kind, and the orders as
-    ``spelled``; or say what is wrong with it.
+    ``spelled``; or say what is wrong with it, and in ``spoiled``, a line each, which of those come to nothing by it.
     """
     media_type, most, placeholder, *orders = options
     wanted = [msgspec.json.decode(order, type=images.Order) for order in orders]
     try:
         rendered = images.render(data, media_type, wanted, int(most), placeholder)
     except rasters.ImageError as error:
-        return [], {**_measured(data), "problem": error.kind, "text": str(error)}
+        return [], {
+            "problem": error.kind,
+            "text": str(error),
+            **_seen(data, media_type, wanted, int(most), placeholder),
+        }
     made: list[tuple[bytes, Facts]] = []
     for picture in rendered.pictures:
         order = picture.order
         full = int(not order.width and not order.thumbnail)
         about: Facts = {"width": picture.width, "height": picture.height, "negotiated": full, "order": spelled(order)}
         made.append((picture.data, about))
-    facts: Facts = {"width": rendered.facts.width, "height": rendered.facts.height}
-    if rendered.facts.metadata:
-        facts["metadata"] = " ".join(rendered.facts.metadata)
+    facts = _told(rendered.facts)
     if rendered.placeholder:
         facts["placeholder"] = rendered.placeholder
     return made, facts
 
 
-def _measured(data: bytes) -> Facts:
-    """What the headers of an image tell that cannot be decoded: a page that shows it needs its size."""
-    media_type = containers.sniff(data)
-    if not media_type:
-        return {}
+def _seen(data: bytes, media_type: str, wanted: list[images.Order], max_pixels: int, placeholder: str) -> Facts:
+    """Tell what the headers say of a damaged image, as of a sound one, and what is not made for the damage alone."""
     try:
-        facts = rasters.look(data, media_type, sys.maxsize)
+        seen = rasters.look(data, media_type, max_pixels)
+    except rasters.ImageError:
+        return {**_measured(data), "spoiled": "\n".join((placeholder, *map(spelled, wanted)))}
+    spoiled = [spelled(order) for order in images.plan(seen, wanted)]
+    return {
+        **_told(seen),
+        "spoiled": "\n".join([placeholder, *spoiled] if images.holds_place(seen, placeholder) else spoiled),
+    }
+
+
+def _measured(data: bytes) -> Facts:
+    """Tell the size of a picture that is too large, or called what it is not: a page that shows it needs that."""
+    try:
+        return _told(rasters.look(data, containers.sniff(data) or "image/png", sys.maxsize))
     except rasters.ImageError:
         return {}
-    told: Facts = {"width": facts.width, "height": facts.height}
-    return told | ({"metadata": " ".join(facts.metadata)} if facts.metadata else {})
+
+
+def _told(seen: rasters.Facts) -> Facts:
+    facts: Facts = {"width": seen.width, "height": seen.height}
+    if seen.metadata:
+        facts["metadata"] = " ".join(seen.metadata)
+    return facts
 
 
 def spelled(order: images.Order) -> str:
@@ -110,11 +127,11 @@ def draft_version() -> str:
     return _digest(*sorted(folder.glob("*.py")), folder.parent / "paths.py", Path(__file__))
 
 
-def original_version(strip: str, optimized: str) -> str:
-    """All that the bytes of an ``original`` depend on, beside the image."""
+def original_version(optimized: str) -> str:
+    """All that the bytes of an ``original`` depend on, beside the image and whether to strip it."""
     folder = Path(containers.__file__).parent
-    told = [_digest(Path(metadata.__file__), *sorted(folder.glob("*.py")))] if strip else []
-    return " ".join([*told, optimize.version()] if optimized else told)
+    told = _digest(Path(metadata.__file__), Path(optimize.__file__), *sorted(folder.glob("*.py")))
+    return f"{told} {optimize.version()}" if optimized else told
 
 
 def _digest(*modules: Path) -> str:

@@ -87,6 +87,18 @@ def with_chunks(data: bytes, *chunks: bytes) -> bytes:
     return data[:33] + b"".join(chunks) + data[33:]
 
 
+def apng(width: int, height: int, colours: list[tuple[int, int, int]], delays: list[tuple[int, int]]) -> bytes:
+    """An APNG of plain frames, each shown for a fraction of a second."""
+    frames = [zlib.compress((b"\0" + bytes(colour) * width) * height) for colour in colours]
+    parts = [chunk(b"acTL", struct.pack(">II", len(frames), 0))]
+    for at, (data, delay) in enumerate(zip(frames, delays, strict=True)):
+        number = max(0, 2 * at - 1)
+        parts.append(chunk(b"fcTL", struct.pack(">IIIIIHHBB", number, width, height, 0, 0, *delay, 0, 0)))
+        parts.append(chunk(b"fdAT", struct.pack(">I", number + 1) + data) if at else chunk(b"IDAT", data))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(parts) + chunk(b"IEND", b"")
+
+
 def gamma(value: float) -> bytes:
     return chunk(b"gAMA", struct.pack(">I", round(value * 100_000)))
 

@@ -113,6 +113,15 @@ def test_a_thumbnail_changes_no_name_and_its_own_name_no_picture(project: Projec
     assert both.renditions[1].url == both.renditions[2].url
 
 
+def test_equal_images_are_converted_once_and_each_by_its_rules(project: Project) -> None:
+    project.write({name: pictures.jpeg() for name in ("a.jpg", "b.jpg", "products/mug.jpg")})
+    project.configure(images=Images(rule=(Rule(match="products/**", widths=(100,)),)))
+    built = project.build()
+    assert [work.tool for work in built.work].count("image") == 2
+    widths = {path: [r.width for r in asset.renditions] for path, asset in built.manifest.assets.items()}
+    assert widths == {"/static/a.jpg": [320], "/static/b.jpg": [320], "/static/products/mug.jpg": [320, 100]}
+
+
 def test_a_narrower_picture_of_more_bytes_is_not_published(project: Project) -> None:
     """A chart of flat fields: scaled down, its edges are of many colours, and it takes more bytes than it had."""
     image = Image.new("RGB", (1200, 800), "white")
@@ -228,12 +237,51 @@ def test_a_rule_that_cannot_be_met_is_an_error_that_says_so(assetpipe: Command, 
             assert word in answer.err, text
 
 
-@pytest.mark.parametrize("key", ["max_pixels = 0", "quality = 101", "quality = {webp = 0}", "widths = [0]"])
+@pytest.mark.parametrize(
+    "key", ["max_pixels = 0", "max_pixels = 178_956_971", "quality = 101", "quality = {webp = 0}", "widths = [0]"]
+)
 def test_images_out_of_bounds_are_an_error(assetpipe: Command, project: Project, key: str) -> None:
     write(project.folder, {"assetpipe.toml": f"[images]\n{key}\n"})
     answer = assetpipe("build")
     assert answer.code == 2
     assert f"images.{key.partition(' ')[0]}" in answer.err
+
+
+DAMAGED = {"home.jpg": LOCATED[: len(LOCATED) // 2], "moving.gif": pictures.animation("GIF")[:-90], "no.png": b"no"}
+
+
+@pytest.mark.parametrize(
+    ("images", "before"),
+    [
+        (Images(formats=()), Images()),
+        (Images(), Images(formats=())),
+        (Images(formats=("avif",)), Images()),
+        (Images(formats=(), widths=(50,), placeholder="color"), Images(formats=())),
+        (Images(formats=()), Images(placeholder="blur")),
+        (Images(formats=("webp",), widths=(9999,)), Images(formats=("avif",), widths=(9999, 40))),
+    ],
+)
+def test_what_is_said_of_a_damaged_image_is_the_same_whatever_was_asked_of_it_before(
+    project: Project, images: Images, before: Images
+) -> None:
+    project.write(SHOP | DAMAGED)
+    project.configure(images=before)
+    project.build()
+    project.configure(images=images)
+    again = project.build()
+    project.configure(images=images, cache="another")
+    fresh = project.build()
+    assert again.problems == fresh.problems
+    assert again.manifest.dump() == fresh.manifest.dump()
+
+
+def test_a_damaged_image_tells_its_size_and_where_it_was_taken_all_the_same(project: Project) -> None:
+    project.write({"home.jpg": DAMAGED["home.jpg"]})
+    built = project.build()
+    home = built.manifest.assets["/static/home.jpg"]
+    assert (home.width, home.height, home.renditions) == (320, 200, ())
+    assert "position" in home.metadata
+    assert {problem.kind for problem in built.problems} == {"broken-image", "position"}
 
 
 def test_more_pixels_than_allowed_are_a_warning_with_the_file_s_name(project: Project) -> None:

@@ -11,6 +11,7 @@ from PIL import Image, ImageChops, ImageStat
 
 from assetpipe.config import ImageFormat
 from assetpipe.transforms import images
+from assetpipe.transforms.containers import profiles
 from assetpipe.transforms.images import Order
 from assetpipe.transforms.rasters import Facts, ImageError
 from tests import pictures
@@ -192,6 +193,39 @@ def test_a_placeholder_is_what_the_picture_is_from_afar(kind: str) -> None:
     assert blue > red + 80
 
 
+@pytest.mark.parametrize("kind", ["color", "blur"])
+def test_a_placeholder_is_in_the_colors_of_the_page_and_not_in_those_of_a_profile(kind: str) -> None:
+    """ProPhoto's green of these numbers is one that sRGB has no numbers for but its own strongest."""
+    prophoto = profiles.made((0.3457, 0.3585, 0.7347, 0.2653, 0.1596, 0.8404, 0.0366, 0.0001), (1.8,))
+    data = pictures.saved(Image.new("RGB", (90, 60), (120, 200, 90)), "PNG", icc_profile=prophoto)
+    told = images.render(data, "image/png", [], placeholder=kind).placeholder
+    if kind == "blur":
+        shown = pictures.opened(base64.b64decode(told.partition(",")[2])).convert("RGB").getpixel((4, 4))
+    else:
+        shown = tuple(bytes.fromhex(told[1:]))
+    assert isinstance(shown, tuple)
+    assert shown[0] < 40
+    assert shown[1] > 215
+
+
+def test_up_to_what_pillow_can_decode_the_one_limit_for_pixels_is_ours(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It warns of pictures half as large, and that is an error here."""
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 90 * 60 // 2)
+    data = pictures.saved(pictures.photograph(90, 60), "PNG")
+    made = images.render(data, "image/png", [*orders(formats=BOTH), thumbnail(40)], 90 * 60).pictures
+    assert [picture.width for picture in made] == [90, 90, 40]
+
+
+def test_what_is_shown_for_longer_than_webp_can_say_is_left_alone_and_named() -> None:
+    def shown(*delays: tuple[int, int]) -> bytes:
+        return pictures.apng(8, 6, [(at * 60, 90, 200 - at * 40) for at in range(len(delays))], list(delays))
+
+    (picture,) = images.render(shown((16_777, 1), (1, 10)), "image/png", [thumbnail(6)]).pictures
+    assert pictures.opened(picture.data).info["duration"] == 16_777_000
+    with pytest.raises(ImageError, match="longer than WebP"):
+        images.render(shown((16_778, 1), (1, 10)), "image/png", [thumbnail(6)])
+
+
 def test_what_can_be_seen_through_has_no_placeholder() -> None:
     assert images.render(pictures.png(), "image/png", [], placeholder="color").placeholder == ""
 
@@ -208,18 +242,18 @@ def test_a_width_is_the_same_whatever_else_is_made_with_it() -> None:
 
 
 @pytest.mark.parametrize(
-    ("data", "why"),
+    ("data", "why", "kind"),
     [
-        (b"", "empty"),
-        (b"hello", "JPEG"),
-        (pictures.png(), "PNG"),
-        (pictures.jpeg()[:2000], "truncated|cut"),
+        (b"", "empty", "broken-image"),
+        (b"hello", "JPEG", "broken-image"),
+        (pictures.png(), "PNG", "misnamed-image"),
+        (pictures.jpeg()[:2000], "truncated|cut", "broken-image"),
     ],
 )
-def test_a_picture_that_cannot_be_read_says_why(data: bytes, why: str) -> None:
+def test_a_picture_that_cannot_be_read_says_why(data: bytes, why: str, kind: str) -> None:
     with pytest.raises(ImageError, match=why) as error:
         images.render(data, "image/jpeg", orders())
-    assert error.value.kind == "broken-image"
+    assert error.value.kind == kind
 
 
 def test_a_picture_of_more_pixels_than_are_allowed_is_not_decoded() -> None:

@@ -8,6 +8,7 @@ import struct
 import subprocess
 import sys
 import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -137,6 +138,15 @@ def test_a_damaged_jpeg_that_ends_its_library_s_process_ends_no_other() -> None:
             harmed[dice.randrange(start, len(data) - 2)] = dice.randrange(254)
         ended += optimize.optimize(bytes(harmed), JPEG) == harmed
     assert ended
+
+
+def test_a_module_of_the_working_folder_takes_no_library_s_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mozjpeg_lossless_optimization.py").write_text("raise SystemExit(1)")
+    monkeypatch.chdir(tmp_path)
+    data = pictures.jpeg()
+    assert len(optimize.optimize(data, JPEG)) < len(data)
 
 
 def test_check_says_which_extra_is_missing() -> None:

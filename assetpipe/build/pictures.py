@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from assetpipe.workers import Facts, Output
 
 
+# What a job says of an image that it could not make everything of.
+_DAMAGE = ("problem", "text", "spoiled")
+
+
 class Wanted(Struct, frozen=True):
     """What is to be made of one image: the orders, each with the thumbnails it is for ("" is the image's own set)."""
 
@@ -54,6 +58,8 @@ class Pictures:
         # The rules that no image is known for, and the topmost folders that images lie in, by their roots.
         self._idle = {id(rule) for _, rule in self._rules}
         self._folders: set[str] = set()
+        # The images that wait for the same results, each with those that the cache had.
+        self._under_way: dict[tuple[Job, ...], list[tuple[LogicalPath, Wanted, dict[Order | None, Result]]]] = {}
         for held in (self._config.quality, *(rule.quality for rule in self._config.rule)):
             for name in get_args(ImageFormat):
                 codecs.check(quality_of(name, held))
@@ -78,15 +84,27 @@ class Pictures:
             else:
                 kept[order] = result
 
+        asked = tuple(missing.values())
+
         def take(output: Output) -> None:
             made, facts = output
+            results: dict[Order | None, Result] = {}
             for order, job in missing.items():
                 own = [one for one in made if order is not None and one[1]["order"] == jobs.spelled(order)]
-                kept[order] = self._store.remember(job, (own, facts))
-            self._finish(source.path, wanted, kept)
+                # What was not to be made is none the worse for the damage that kept the others from being made.
+                is_spoiled = job.options[-1] in str(facts.get("spoiled", "")).split("\n")
+                told = {key: value for key, value in facts.items() if is_spoiled or key not in _DAMAGE}
+                results[order] = self._store.remember(job, (own, told))
+            for path, its_wanted, its_kept in self._under_way.pop(asked):
+                self._finish(path, its_wanted, {**its_kept, **results})
 
         if not missing:
             self._finish(source.path, wanted, kept)
+            return
+        # Equal images are converted once.
+        alike = self._under_way.setdefault(asked, [])
+        alike.append((source.path, wanted, kept))
+        if len(alike) > 1:
             return
         orders = [jobs.spelled(order) for order in missing if order is not None]
         # What is asked for by what is seen is encoded several times over, to be looked at.
@@ -107,7 +125,8 @@ class Pictures:
         yield from self._misspelt()
         if telling:
             telling.sort()
-            others = f" (and {len(telling) - 1:,} more images)" if len(telling) > 1 else ""
+            count = len(telling) - 1
+            others = f" (and {count:,} more image{'s' * (count > 1)})" if count else ""
             yield Problem(
                 kind="position",
                 severity=Severity.WARNING,

@@ -176,7 +176,7 @@ class Reader:
 
     def _publishable(self, source: Source, text: Blob, options: tuple[str, ...]) -> None:
         images = self.config.images
-        self._images_version = self._images_version or jobs.original_version(*options[1:])
+        self._images_version = self._images_version or jobs.original_version(options[2])
         job = Job("original", self._images_version, options, (text.digest,))
 
         def finish(result: Result) -> None:

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import PIL
 
 from assetpipe.errors import ConfigError
+from assetpipe.transforms.containers.container import broken
 from assetpipe.transforms.likeness import Original
 
 if TYPE_CHECKING:
@@ -47,6 +48,8 @@ _WORTH = 5
 _QUICK = 1.7
 _REPRESENTATIVE = 3  # frames of an animation
 _MOST_LOOPS = 0xFFFF  # RFC 9649 section 2.7.1.1: 16 bits
+# In milliseconds: 24 bits for a frame (RFC 9649 section 2.7.1.1), and what libwebp counts in.
+_LONGEST, _LONGEST_IN_ALL = 0xFF_FFFF, 0x7FFF_FFFF
 
 
 def encode(
@@ -90,9 +93,12 @@ def animate(
 
     It is played ``loop`` times, 0 being for ever (RFC 9649 section 2.7.1.1). Equal frames that follow each other become
     one, shown for as long as both. Lossy or lossless is decided as for a picture; lossy, each frame of a
-    ``lossless_source`` may still be lossless where that is smaller. A quality by name is sought on three frames.
+    ``lossless_source`` may still be lossless where that is smaller. A quality by name is sought on three frames. Raises
+    ImageError where a frame is shown for longer than WebP can say.
     """
     assert name == "webp", "AVIF sequences are not made"
+    if max(durations) > _LONGEST or sum(durations) > _LONGEST_IN_ALL:
+        raise broken("it is shown for longer than WebP can say: more than four hours for a picture, or 24 days in all")
     picked = [frames[n * (len(frames) - 1) // (_REPRESENTATIVE - 1)] for n in range(_REPRESENTATIVE)]
     moving: dict[str, Any] = {"durations": durations, "loop": loop, "profile": profile}
     if isinstance(quality, str):
@@ -226,9 +232,11 @@ def _exact_within(most: int, frames: Sequence[Image.Image], **moving: Any) -> by
 
 
 def _read(data: bytes, mode: str) -> Image.Image:
-    from PIL import Image
+    """Decode what was just written, by its own module: Pillow's ``open`` would warn of large pictures."""
+    from PIL import AvifImagePlugin, WebPImagePlugin
 
-    with Image.open(io.BytesIO(data)) as image:
+    plugin = WebPImagePlugin.WebPImageFile if data.startswith(b"RIFF") else AvifImagePlugin.AvifImageFile
+    with plugin(io.BytesIO(data)) as image:
         return image.convert(mode)
 
 

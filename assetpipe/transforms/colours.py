@@ -35,6 +35,11 @@ def settle(image: Image.Image, profile: bytes | None) -> tuple[Image.Image, byte
     return rgb, profile
 
 
+def in_srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """Convert a settled picture, in RGB, with the profile that it was told to have."""
+    return image if profile is None else _applied(image, profile)
+
+
 def _applied(image: Image.Image, profile: bytes) -> Image.Image:
     """Convert to sRGB, with alpha as it is; where the profile is damaged, as if there were none."""
     alpha = image.getchannel("A") if image.mode in ("LA", "RGBA") else None

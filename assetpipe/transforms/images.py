@@ -10,17 +10,15 @@
 from __future__ import annotations
 
 import base64
-import contextlib
-import threading
 from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
 from assetpipe.config import Gravity, ImageFormat, Quality  # noqa: TC001 - msgspec reads what it decodes by
-from assetpipe.transforms import codecs, rasters, scaling
+from assetpipe.transforms import codecs, colours, likeness, memory, rasters, scaling
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from PIL import Image
 
@@ -31,10 +29,11 @@ _MAX_SIDE = {"webp": 16_383, "avif": 32_768}
 _OWN = {"webp": "image/webp", "avif": "image/avif"}
 # A placeholder is this long, and may as well be blurred: it is shown at the size of the picture.
 _BLUR_SIDE, _BLUR_QUALITY = 16, 40
-# What a pixel takes until it is encoded, in bytes, and what all pictures under way in a process may take: where that is
-# not enough for all, they wait for each other, however many processors there are.
+# What a pixel takes until it is encoded, in bytes; what each of the largest AVIF takes beside that; and each of those
+# that are compared by eye.
 _LOSSY_PIXEL, _LOSSLESS_PIXEL = 14, 38
-_MEMORY = 2_000_000_000
+_AVIF_PIXEL = 26
+_SEEN_PIXEL = 75
 
 
 class Order(Struct, frozen=True, omit_defaults=True):
@@ -78,30 +77,6 @@ class Rendered(Struct, frozen=True):
     placeholder: str = ""
 
 
-class _Room:
-    """Memory that is shared by the threads of a process: so many bytes, or one picture alone."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._taken = 0
-        self._changed = threading.Condition()
-
-    @contextlib.contextmanager
-    def held(self, size: int) -> Iterator[None]:
-        with self._changed:
-            self._changed.wait_for(lambda: not self._taken or self._taken + size <= self._size)
-            self._taken += size
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._taken -= size
-                self._changed.notify_all()
-
-
-_room = _Room(_MEMORY)
-
-
 def plan(facts: Facts, orders: Iterable[Order]) -> dict[Order, Size]:
     """Say which of the orders are to be met for such an image, and how large each picture will be."""
     planned = {}
@@ -115,6 +90,11 @@ def plan(facts: Facts, orders: Iterable[Order]) -> dict[Order, Size]:
         if facts.convertible and not is_moving and max(size) <= _MAX_SIDE[order.format]:
             planned[order] = Size(order.crop, order.gravity, *size)
     return planned
+
+
+def holds_place(facts: Facts, placeholder: str) -> bool:
+    """Say whether such an image is to have a placeholder."""
+    return placeholder != "none" and facts.convertible and not facts.alpha
 
 
 def render(
@@ -131,11 +111,10 @@ def render(
     """
     facts = rasters.look(data, media_type, max_pixels)
     planned = plan(facts, orders)
-    holds_place = placeholder != "none" and facts.convertible and not facts.alpha
-    if not planned and not holds_place:
+    held = holds_place(facts, placeholder)
+    if not planned and not held:
         return Rendered(facts, ())
-    pixels = facts.width * facts.height * facts.frames
-    with _room.held(pixels * (_LOSSLESS_PIXEL if facts.lossless else _LOSSY_PIXEL)):
+    with memory.room.held(_memory(facts, planned)):
         if facts.frames > 1:
             moving = rasters.frames(data, media_type, max_pixels)
             frames, profile = moving.frames, moving.profile
@@ -160,15 +139,26 @@ def render(
                 )
             if order.thumbnail or len(made) < len(data):
                 pictures.append(Picture(order, made, *sized[0].size))
-        shown = _placeholder(frames[0], placeholder) if holds_place and frames[0].mode == "RGB" else ""
+        shown = _placeholder(frames[0], profile, placeholder) if held and frames[0].mode == "RGB" else ""
     return Rendered(facts, tuple(pictures), shown)
 
 
 def version(order: Order | None) -> str:
     """All that the bytes made for an order depend on, beside the image and the order; for none, what is said of it."""
-    if order is None:
-        return rasters.version()
-    return f"{rasters.version()}; {codecs.version(order.format, order.quality)}; Lanczos in linear light"
+    name, quality = ("webp", _BLUR_QUALITY) if order is None else (order.format, order.quality)
+    return f"{rasters.version()}; {codecs.version(name, quality)}; Lanczos in linear light"
+
+
+def _memory(facts: Facts, planned: dict[Order, Size]) -> int:
+    """How many bytes it takes to make what is planned, about."""
+    pixels = facts.width * facts.height
+    needed = pixels * facts.frames * (_LOSSLESS_PIXEL if facts.lossless else _LOSSY_PIXEL)
+    needed += _AVIF_PIXEL * max(
+        (s.width * s.height for order, s in planned.items() if order.format == "avif"), default=0
+    )
+    if any(isinstance(order.quality, str) for order in planned):
+        needed += _SEEN_PIXEL * min(pixels, likeness.WHOLE) * (2 if facts.alpha else 1)
+    return needed
 
 
 def _sized(frames: Sequence[Image.Image], planned: dict[Order, Size]) -> Iterable[tuple[Order, list[Image.Image]]]:
@@ -178,17 +168,19 @@ def _sized(frames: Sequence[Image.Image], planned: dict[Order, Size]) -> Iterabl
         # All frames are cut where the first is, or what is seen would jump about.
         box = scaling.place(frames[0], crop, gravity)
         whole = (0, 0, *frames[0].size)
-        sizes = [scaling.scaled(frame if box == whole else frame.crop(box), orders.values()) for frame in frames]
+        sizes = [
+            scaling.scaled(frame if box == whole else scaling.cut(frame, box), orders.values()) for frame in frames
+        ]
         for order, size in orders.items():
             yield order, [made[size] for made in sizes]
 
 
-def _placeholder(image: Image.Image, kind: str) -> str:
+def _placeholder(image: Image.Image, profile: bytes | None, kind: str) -> str:
+    """Make what pages show until the image is there: in sRGB, since a profile would be several times as large."""
     if kind == "color":
-        return scaling.average(image)
+        return "#" + colours.in_srgb(scaling.average(image), profile).tobytes().hex()
     share = min(1.0, _BLUR_SIDE / max(image.size))
     size = (max(1, round(image.width * share)), max(1, round(image.height * share)))
-    small = scaling.scaled(image, [size])[size]
-    # The profile would be several times as large as the picture; so few pixels are never wrong enough to be seen.
+    small = colours.in_srgb(scaling.scaled(image, [size])[size], profile)
     data = codecs.encode(small, "webp", _BLUR_QUALITY, profile=None, lossless_source=False)
     return "data:image/webp;base64," + base64.b64encode(data).decode()

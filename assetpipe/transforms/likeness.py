@@ -51,7 +51,7 @@ _WEIGHTS: tuple[dict[int, tuple[tuple[float, float], ...]], ...] = (
 # Of a picture with more pixels than this, 32 tiles are compared, of so many pixels a side. Of 14 photographs with 4 to
 # 9 megapixels that is 1.0 too kind in the mean, which is taken away, and off by 0.9 in deviation; a reduced copy is 13
 # too kind.
-_WHOLE = 2_100_000
+WHOLE = 2_100_000
 _TILE = 256
 _KIND = 1.0
 # What the cones take of red, green and blue light, and their answer to none.
@@ -83,10 +83,10 @@ def _sample(image: Image.Image) -> Image.Image:
     """A large picture as a mosaic of tiles from all over it, in their own scale; any other as it is."""
     from PIL import Image
 
-    if image.width * image.height <= _WHOLE:
+    if image.width * image.height <= WHOLE:
         return image
     width, height = min(image.width, _TILE), min(image.height, _TILE)
-    most = _WHOLE // (width * height)
+    most = WHOLE // (width * height)
     columns = min(most, max(1, round((most * image.width / image.height) ** 0.5)))
     rows = most // columns
     mosaic = Image.new(image.mode, (columns * width, rows * height))

@@ -8,7 +8,7 @@ from importlib import metadata
 from importlib.util import find_spec
 
 from assetpipe.errors import ConfigError
-from assetpipe.transforms import containers
+from assetpipe.transforms import containers, memory
 from assetpipe.transforms.containers.container import ImageError
 
 # What packs each media type: the module, and the package that has it.
@@ -25,6 +25,7 @@ sys.stdout.buffer.write(optimize(sys.stdin.buffer.read(), COPY_MARKERS.ALL))
 """
 # Both packers hold the whole picture in memory, and go over it again and again.
 _MAX_PIXELS, _MAX_PASSES = 50_000_000, 10
+_PIXEL = 12  # bytes that each takes
 # Where a file goes on after its picture, its index of what is there would point to the wrong places; signatures hold
 # for the bytes as they are.
 _BOUND = {"pictures", "gain map", "credentials"}
@@ -49,7 +50,8 @@ def optimize(data: bytes, media_type: str) -> bytes:
         or container.metadata & _BOUND
     ):
         return data
-    packed = _packed_jpeg(data, container.stripped) if media_type == "image/jpeg" else _packed_png(data)
+    with memory.room.held(pixels * _PIXEL):
+        packed = _packed_jpeg(data, container.stripped) if media_type == "image/jpeg" else _packed_png(data)
     return packed if len(packed) < len(data) else data
 
 
@@ -75,7 +77,7 @@ def _packed_jpeg(data: bytes, stripped: bytes) -> bytes:
     """Pack a JPEG, in a process of its own: the library ends its process over some damaged files."""
     if not data.endswith(b"\xff\xd9") or not stripped.endswith(b"\xff\xd9"):
         return data  # cut off, which the library would hide, or with something behind it, which it would drop
-    command = [sys.executable, "-c", _MOZJPEG]
+    command = [sys.executable, "-P", "-c", _MOZJPEG]  # with no module of the working folder in place of another
     done = subprocess.run(command, input=data, capture_output=True, check=False)  # noqa: S603 - our own lines
     return data if done.returncode or not done.stdout else done.stdout
 

@@ -218,7 +218,7 @@ def _pixels(bare: bytes, media_type: str, size: tuple[int, int], key: int | tupl
             if key is not None:
                 image.info["transparency"] = key
             return _in_eight_bits(image)
-    except ImageError:
+    except (ImageError, MemoryError):  # another time there may be memory
         raise
     except Exception as error:  # Pillow's codecs raise OSError, SyntaxError, ValueError, struct.error, EOFError …
         raise broken(str(error) or type(error).__name__) from error

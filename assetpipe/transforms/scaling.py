@@ -90,15 +90,22 @@ def scaled(image: Image.Image, sizes: Iterable[tuple[int, int]]) -> dict[tuple[i
     return made
 
 
-def average(image: Image.Image) -> str:
-    """The color of all of a picture together, as ``#rrggbb``."""
+def cut(image: Image.Image, box: tuple[int, int, int, int]) -> Image.Image:
+    """What lies at that place; Pillow's ``crop`` has a limit of its own for what is left."""
     from PIL import Image
 
-    color = "#"
+    return image.transform((box[2] - box[0], box[3] - box[1]), Image.Transform.EXTENT, box)
+
+
+def average(image: Image.Image) -> Image.Image:
+    """The color of all of a picture together, as its one pixel."""
+    from PIL import Image
+
+    bands = []
     for name in "RGB":
         light = image.getchannel(name).point(_to_light(), "F").resize((1, 1), Image.Resampling.BOX)
-        color += light.convert("I").point(_from_light(), "L").tobytes().hex()
-    return color
+        bands.append(light.convert("I").point(_from_light(), "L"))
+    return Image.merge("RGB", bands)
 
 
 def _busiest(image: Image.Image, width: int, height: int) -> tuple[int, int]:
