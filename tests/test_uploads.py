@@ -499,6 +499,11 @@ def test_what_is_no_id_is_none(site: Site, identity: str) -> None:
     assert site.files() == before
 
 
+def test_a_product_without_a_picture_has_none(site: Site) -> None:
+    assert site.store.find(None) is None
+    assert Uploads(site.folder, secret=None).add(pictures.png()).url
+
+
 def test_what_was_deleted_can_be_added_again(site: Site) -> None:
     data = pictures.jpeg()
     upload = site.store.add(data)

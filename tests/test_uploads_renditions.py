@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import errno
 import logging
 import multiprocessing
 import os
@@ -299,6 +301,40 @@ def second_waits(folder: Path) -> bool:
     return len(list((folder / "locks").iterdir())) == 2
 
 
+def test_an_asgi_application_goes_on_while_pictures_are_waited_for(tmp_path: Path) -> None:
+    storage = Gated(tmp_path)
+    store = Uploads(storage, secret=SECRET)
+    upload = store.add(pictures.jpeg(64, 40))
+    storage.gate.clear()
+
+    async def own(scope: Any, receive: Any, send: Any) -> None:
+        status = await asyncio.to_thread(lambda: 200)  # as the application reads its own files
+        await send({"type": "http.response.start", "status": status, "headers": []})
+
+    async def status(path: str) -> int:
+        told: list[Any] = []
+
+        async def send(message: Any) -> None:
+            told.append(message)
+
+        receive: Any = None
+        await app({"type": "http", "method": "GET", "path": path, "headers": []}, receive, send)
+        return int(told[0]["status"])
+
+    async def visit() -> None:
+        shown = [asyncio.create_task(status(store.url(upload, width=32))) for _ in range(40)]
+        try:
+            while not storage.asked.acquire(blocking=False):
+                await asyncio.sleep(0.001)
+            assert await asyncio.wait_for(status("/"), 15) == 200
+        finally:
+            storage.gate.set()
+        assert set(await asyncio.gather(*shown)) == {200}
+
+    app = store.asgi(own)
+    asyncio.run(visit())
+
+
 def test_turns_are_bounded_and_given_back() -> None:
     turns = Turns(at_once=1, waiting=0, patience=0.01)
     with turns.place(), turns.turn():
@@ -306,7 +342,9 @@ def test_turns_are_bounded_and_given_back() -> None:
             pass
         with pytest.raises(Busy), turns.turn():
             pass
-    with turns.place(), turns.turn():
+        with pytest.raises(Busy), turns.turn(until=0.0):
+            pass
+    with turns.place(), turns.turn(until=0.0):
         pass
 
 
@@ -390,3 +428,38 @@ def test_a_picture_that_kills_its_converter_does_so_three_times(site: Site, capl
     # Whose fault it was is forgotten in time.
     site.store.sweep(0)
     assert site.get(url).headers["Content-Type"] == "image/webp"
+
+
+def test_who_died_at_a_picture_counts_until_something_came_of_it(site: Site) -> None:
+    class Reluctant(Folder):
+        """A folder that cannot be read just now."""
+
+        def open(self, key: str) -> BinaryIO:
+            if "original" in key:
+                raise OSError(errno.EIO, os.strerror(errno.EIO))
+            return super().open(key)
+
+    upload = site.store.add(pictures.jpeg(64, 40))
+    url = site.store.url(upload, width=32)
+    for _ in range(2):
+        assert in_a_process(die, site.folder, url) == -signal.SIGKILL
+    assert Site(site.folder, Reluctant(site.folder)).get(url).status == 503
+    assert in_a_process(die, site.folder, url) == -signal.SIGKILL
+    assert site.get(url).headers["Content-Type"] == "image/jpeg"
+
+
+def test_who_is_killed_while_waiting_has_not_died_at_the_picture(tmp_path: Path) -> None:
+    storage = Gated(tmp_path)
+    site = Site(tmp_path, storage, conversions=1)
+    upload = site.store.add(pictures.jpeg(64, 40))
+    storage.gate.clear()
+    with ThreadPoolExecutor(2) as pool:
+        first = pool.submit(site.get, site.store.url(upload, width=10))
+        assert storage.asked.acquire(timeout=30)
+        second = pool.submit(site.get, site.store.url(upload, width=20))
+        while not second_waits(tmp_path):
+            pass
+        marks = sorted(file.stat().st_size for file in (tmp_path / "locks").iterdir())
+        storage.gate.set()
+    assert marks == [0, 1]
+    assert [first.result().status, second.result().status] == [200, 200]

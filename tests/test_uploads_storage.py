@@ -124,6 +124,31 @@ def test_adding_killed_at_random_instants(tmp_path: Path) -> None:
     assert store.sweep(0) == 0
 
 
+@pytest.mark.parametrize("asked_again", [True, False])
+def test_a_record_whose_storing_was_not_confirmed_keeps_its_files(tmp_path: Path, asked_again: bool) -> None:
+    class Silent(Folder):
+        """A storage that keeps a record, and does not get to say so: asked again, it says that there is one."""
+
+        def put(self, key: str, data: bytes) -> bool:
+            kept = super().put(key, data)
+            if not key.startswith("records/"):
+                return kept
+            if asked_again:
+                return False
+            raise OSError("no answer came in time")
+
+    site, data = Site(tmp_path, Silent(tmp_path), widths=[16]), pictures.jpeg(64, 40)
+    if asked_again:
+        site.store.add(data)
+    else:
+        with pytest.raises(OSError, match="no answer"):
+            site.store.add(data)
+    assert check(tmp_path) == 1
+    upload = Uploads(tmp_path).add(data)
+    assert site.get(upload.url).status == 200
+    assert site.store.sweep(0) == 0
+
+
 def test_a_full_disk_leaves_nothing(tmp_path: Path) -> None:
     class Full(Folder):
         """A folder with room for two files."""

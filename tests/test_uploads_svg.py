@@ -83,6 +83,35 @@ HOSTILE = {
     "pattern in itself": '<pattern id="p"><rect fill="url(#p)"/></pattern>',
     "a billion rectangles": '<g id="a0"><rect/></g>'
     + "".join(f'<g id="a{n + 1}">' + f'<use href="#a{n}"/>' * 10 + "</g>" for n in range(9)),
+    "a billion rectangles by names in other letters": '<g id="a0"><rect/></g>'
+    + "".join(f'<g id="a{n + 1}">' + f'<use href="#%61{n}"/>' * 10 + "</g>" for n in range(9)),
+    "a billion rectangles behind names that come again": '<g id="a0"><rect/></g>'
+    + "".join(f'<g id="a{n + 1}">' + f'<use href="#a{n}"/>' * 10 + "</g>" for n in range(9))
+    + "".join(f'<g id="a{n}"/>' for n in range(10)),
+    "a billion masks by a sheet": "<style>"
+    + "".join(f"rect.c{n}, .d{n} > i{{mask:url(#m{n})}}" for n in range(9))
+    + "</style>"
+    + "".join(f'<mask id="m{n}">' + f'<rect class="b c{n + 1}"/>' * 10 + "</mask>" for n in range(9))
+    + '<rect class="c0"/>',
+    "a billion masks by the steps of an animation": "<style>"
+    + "".join(f"@keyframes k{n}{{from{{mask:url(#m{n})}}}}.c{n}{{animation:k{n} 1s}}" for n in range(9))
+    + "</style>"
+    + "".join(f'<mask id="m{n}">' + f'<rect class="c{n + 1}"/>' * 10 + "</mask>" for n in range(9))
+    + '<rect class="c0"/>',
+    "a billion patterns by animations": "".join(
+        f'<pattern id="p{n}">' + f'<rect><set attributeName="fill" to="url(#p{n + 1})"/></rect>' * 10 + "</pattern>"
+        for n in range(9)
+    )
+    + '<rect fill="url(#p0)"/>',
+    "a marker at each of many vertices": '<marker id="m">' + "<rect/>" * 1000 + "</marker>"
+    '<g marker-mid="url(#m)"><path d="M0 0' + "h1" * 1000 + '"/></g>',
+    "a billion masks of a class with a wide blank in it": "<style>"
+    + "".join(f".c\xa0{n}{{mask:url(#m{n})}}" for n in range(9))
+    + "</style>"
+    + "".join(f'<mask id="m{n}">' + f'<rect class="c\xa0{n + 1}"/>' * 10 + "</mask>" for n in range(9))
+    + '<rect class="c\xa00"/>',
+    "animation of another's reference": '<rect id="a"/><set href="#a" attributeName="mask" to="url(#m)"/>',
+    "blocks in brackets": "<style>.a{x:(});mask:url(#m)}</style>",
     "too deep": "<g>" * 200 + "</g>" * 200,
 }
 HOSTILE_WHOLE = {
@@ -129,6 +158,30 @@ def test_what_is_no_drawing_is_refused(data: bytes) -> None:
     with pytest.raises(UploadError) as caught:
         svg.clean(data)
     assert caught.value.kind == "broken"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        '<linearGradient id="g"><stop/></linearGradient><style>*{fill:url(#g)} path:hover{fill:url(#g)}</style><path/>',
+        '<clipPath id="c"><use href="#r"/></clipPath><style>.a{clip-path:url(#c)}</style><rect id="r" class="b"/>',
+        '<mask id="m"><rect/></mask><style>@media (min-width:1px){g > .a, #b{mask:url("#m")}}</style><rect class="a"/>',
+        '<linearGradient id="g"/><rect><animate attributeName="fill" values="url(#g);red" dur="1s"/></rect>',
+        '<marker id="m"><path d="M0 0L9 5L0 9z"/></marker><path d="M0 0L99 99" marker-end="url(#m)"/>',
+        '<g id="a b"/><use href="#a%20b"/>',
+    ],
+)
+def test_what_drawing_programs_refer_to_is_taken(content: str) -> None:
+    assert svg.clean(drawing(content)).data.count(b"<") == content.count("<") + 2
+
+
+@pytest.mark.parametrize(
+    "content", ["<g/>" * 100_000, "<style>" + ";" * 2_000_001 + "</style>", f'<g style="{";" * 2_000_001}"/>']
+)
+def test_no_more_is_looked_at_than_a_browser_can_draw(content: str) -> None:
+    with pytest.raises(UploadError, match="too complicated") as caught:
+        svg.clean(drawing(content + "<script/>"))  # which it does not come to
+    assert caught.value.kind == "unsafe"
 
 
 def test_a_drawing_is_written_anew_without_what_no_viewer_shows() -> None:

@@ -116,8 +116,8 @@ class Signer:
     The prefix is part of the key's derivation, so that stores which share a secret share no signature.
     """
 
-    def __init__(self, secret: str | bytes | Sequence[str | bytes], prefix: str) -> None:
-        listed = [secret] if isinstance(secret, str | bytes) else list(secret)
+    def __init__(self, secret: str | bytes | Sequence[str | bytes] | None, prefix: str) -> None:
+        listed = [secret] if isinstance(secret, str | bytes) else list(secret or ())
         raw = [one.encode() if isinstance(one, str) else one for one in listed]
         if any(len(one) < _LEAST_SECRET for one in raw):
             raise ConfigError(

@@ -86,9 +86,13 @@ class Desk:
         self._known: dict[str, _Known] = {}
         self._lock = threading.Lock()
 
+    def covers(self, path: str) -> bool:
+        """Whether the path is below the prefix."""
+        return path.startswith(self._prefix)
+
     def answer(self, path: str, request: Mapping[str, Any]) -> tuple[Reply, bytes | Opened] | None:
         """Answer a request; None where the path is not below the prefix. Never raises."""
-        if not path.startswith(self._prefix):
+        if not self.covers(path):
             return None
         try:
             reply, body = self._answer(path, request)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
     ASGIApplication = Callable[[Scope, Receive, Send], Awaitable[None]]
 
+_THREADS = 64
 _FIELDS = {field.lower().replace("_", "-").encode(): f"HTTP_{field}" for field in FIELDS}
 
 
@@ -49,18 +51,23 @@ class WsgiUploads:
 
 
 class AsgiUploads:
-    """Answers for the uploads in front of an ASGI application. The loop is asyncio's: its threads read and convert."""
+    """Answers for the uploads in front of an ASGI application, whose loop is asyncio's.
+
+    What may have to wait for a picture does so in threads of our own: the loop's are few, and the application's, too.
+    """
 
     def __init__(self, app: ASGIApplication, desk: Desk) -> None:
         self.app = app
         self.desk = desk
+        self._threads = ThreadPoolExecutor(_THREADS, "assetpipe-uploads")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer for an upload, or pass the request on."""
-        answered = await asyncio.to_thread(self._answer, scope) if scope["type"] == "http" else None
-        if answered is None:
+        path = _path(scope) if scope["type"] == "http" else ""
+        if not self.desk.covers(path):
             return await self.app(scope, receive, send)
-        reply, body = answered
+        loop = asyncio.get_running_loop()
+        reply, body = await loop.run_in_executor(self._threads, self._answer, path, scope)
         headers = [(name.lower().encode("latin-1"), value.encode("latin-1")) for name, value in reply.headers]
         start = {"type": "http.response.start", "status": int(reply.status[:3]), "headers": headers}
         if not isinstance(body, Opened):
@@ -74,11 +81,7 @@ class AsgiUploads:
                 await send({"type": "http.response.body", "body": chunk, "more_body": True})
             return await send({"type": "http.response.body", "body": b""})
 
-    def _answer(self, scope: Scope) -> Any:
-        path: str = scope["path"]
-        root: str = scope.get("root_path", "")
-        if root and path.startswith(root + "/"):
-            path = path[len(root) :]
+    def _answer(self, path: str, scope: Scope) -> Any:
         request = {"REQUEST_METHOD": scope["method"]}
         for name, value in scope["headers"]:
             if (variable := _FIELDS.get(name)) is not None:
@@ -86,3 +89,10 @@ class AsgiUploads:
                 # RFC 9110 section 5.3: several lines are one list.
                 request[variable] = f"{request[variable]}, {told}" if variable in request else told
         return self.desk.answer(path, request)
+
+
+def _path(scope: Scope) -> str:
+    """The path below the mount point, which is a prefix of ``path`` since ASGI 2.3."""
+    path: str = scope["path"]
+    root: str = scope.get("root_path", "")
+    return path[len(root) :] if root and path.startswith(root + "/") else path

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 from typing import TYPE_CHECKING
+from urllib.parse import unquote
 from xml.sax.saxutils import escape, quoteattr
 
 from msgspec import Struct
@@ -107,10 +108,21 @@ _TOKEN = re.compile(
     r"|.",
     re.DOTALL,
 )
+# A selector list whose every name says plainly whom it speaks of.
+_PLAIN = re.compile(r"[-\w\u0080-\U0010ffff.#, \t\n\r\f>+~]*\Z")
+_SUBJECT = re.compile(r"[.#]?[-\w\u0080-\U0010ffff]+")
+_ANYBODY = "*"
+_BLANKS = " \t\n\r\f"
+# At least one for each vertex of a path.
+_VERTEX = re.compile(r"\.?[0-9]+|[zZ]")
+# What the references of a sheet do not show in.
+_UNPAINTED = re.compile(r"stop|(?:linear|radial)Gradient|filter|fe[A-Z]\w*|style|title|desc|animate\w*|set|mpath")
 _LENGTH = re.compile(r"\s*([0-9]{1,6}(?:\.[0-9]{1,6})?)(?:px)?\s*\Z", re.ASCII)
 _NUMBER = re.compile(r"[+-]?[0-9]{0,6}\.?[0-9]{1,6}\Z", re.ASCII)
 _DEPTH = 128
 _MOST_ELEMENTS = 100_000  # when all references are unfolded
+_MOST_STYLES = 2_000_000  # characters, since each is looked at
+_HIDDEN = "styles in a spelling that hides what they do"
 _AGAIN = "Export it as a plain SVG, and send that; or send it as a PNG."
 
 
@@ -123,7 +135,7 @@ class Drawing(Struct, frozen=True):
 
 
 class _Element:
-    __slots__ = ("attributes", "children", "name", "references", "weight")
+    __slots__ = ("attributes", "children", "name", "references", "vertices", "weight")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -132,12 +144,14 @@ class _Element:
         self.references: list[str] = []
         # Elements that a browser meets when it draws this one; None while that is not known, -1 while it is counted.
         self.weight: int | None = None
+        self.vertices = 0  # of paths in it
 
 
 def clean(data: bytes) -> Drawing:
     """Write a drawing anew. Raises UploadError: ``unsafe`` or ``broken``."""
-    root = _Reader().read(data)
-    _weigh(root)
+    reader = _Reader()
+    root = reader.read(data)
+    _weigh(root, reader.sheet)
     out = [f'<svg xmlns="{_SVG}"']
     if any(key.startswith("xlink:") for one in _all(root) for key, _ in one.attributes):
         out.append(f' xmlns:xlink="{_XLINK}"')
@@ -154,6 +168,9 @@ class _Reader:
         self._space = _SVG
         # How deep we are in what is left out.
         self._silent = 0
+        self._count = self._styles = 0
+        # What the style sheets refer to, and for whom: ".class", "#id", an element's name, or _ANYBODY.
+        self.sheet: dict[str, dict[str, None]] = {}
 
     def read(self, data: bytes) -> _Element:
         from xml.parsers import expat
@@ -196,6 +213,9 @@ class _Reader:
             return
         if local not in _ELEMENTS:
             raise _unsafe(_named(local))
+        self._count += 1
+        if self._count > _MOST_ELEMENTS:
+            raise _complicated()  # before they fill the memory
         element = _Element(local)
         for key, value in zip(attributes[::2], attributes[1::2], strict=True):
             self._attribute(element, key, value)
@@ -213,7 +233,14 @@ class _Reader:
         if element.name == "style":
             if not all(isinstance(child, str) for child in element.children):
                 raise _unsafe("elements within its style")
-            element.references += _checked("".join(map(str, element.children)))
+            for name, fragments in _ruled(self._styled("".join(map(str, element.children)))).items():
+                self.sheet.setdefault(name, {}).update(fragments)
+        elif (
+            element.name in _ANIMATING
+            and element.references
+            and any(key.endswith("href") for key, _ in element.attributes)
+        ):
+            raise _unsafe("an animation of another element's references")
 
     def _text(self, text: str) -> None:
         if not self._silent and self._open and self._open[-1].name in _TEXTS:
@@ -227,7 +254,9 @@ class _Reader:
             fragment = _FRAGMENT.match(value)
             if fragment is None:
                 raise _unsafe("references to something outside of it")
-            element.references.append(fragment[1])
+            # An animation refers to what it changes: drawn is that only once.
+            if element.name not in _ANIMATING:
+                element.references.append(fragment[1])
             element.attributes.append(("xlink:href" if space else "href", value))
         elif space == _XML and local in ("lang", "space"):
             element.attributes.append((f"xml:{local}", value))
@@ -239,18 +268,27 @@ class _Reader:
             raise _unsafe(f'an animation of "{value[:40]}"')
         elif local in _ATTRIBUTES:
             if local == "style" or "(" in value or "\\" in value:
-                element.references += _checked(value)
+                element.references += [one for _, one in _tokens(self._styled(value)) if one]
             element.attributes.append((local, value))
         elif local.startswith("aria-") and re.fullmatch(r"[a-z-]+", local):
             element.attributes.append((local, value))
 
+    def _styled(self, text: str) -> str:
+        self._styles += len(text)
+        if self._styles > _MOST_STYLES:
+            raise _complicated()
+        return text
 
-def _checked(text: str) -> list[str]:
-    """The fragments that a piece of CSS refers to. Raises UploadError where it could fetch or run anything."""
-    found = []
+
+def _tokens(text: str) -> Iterator[tuple[str, str]]:
+    """The tokens of a piece of CSS, each with the fragment that it refers to, if it does.
+
+    Raises UploadError where it could fetch or run anything.
+    """
     for token in _TOKEN.finditer(text):
-        if fragment := token["plain"] or token["quoted"]:
-            found.append(fragment)
+        fragment = token["plain"] or token["quoted"] or ""
+        if fragment:
+            pass
         elif token["rule"] and token["rule"].lower() not in _RULES:
             raise _unsafe(f'the style rule "{token["rule"][:40]}"')
         elif token["call"]:
@@ -260,27 +298,72 @@ def _checked(text: str) -> list[str]:
             if name not in _FUNCTIONS:
                 raise _unsafe(f'the style function "{name[:40]}"')
         elif token["stray"]:
-            raise _unsafe("styles in a spelling that hides what they do")
+            raise _unsafe(_HIDDEN)
+        yield token[0], fragment
+
+
+def _ruled(text: str) -> dict[str, dict[str, None]]:
+    """The fragments that a style sheet refers to, by the names of those it may do it for. Raises UploadError."""
+    found: dict[str, dict[str, None]] = {}
+    blocks: list[set[str]] = []
+    prelude: list[str] = []
+    brackets = 0
+    for piece, fragment in _tokens(text):
+        if piece in ("{", "}", ";"):
+            if brackets:
+                raise _unsafe(_HIDDEN)
+            if piece == "{":
+                if len(blocks) == _DEPTH:
+                    raise _complicated()
+                blocks.append(_subjects("".join(prelude)))
+                if len(blocks) > 1 and "keyframes" in blocks[-2]:
+                    blocks[-1] |= blocks[-2]  # the steps of an animation: anybody may be moved by it
+            elif piece == "}" and blocks:
+                blocks.pop()
+            prelude = []
+        else:
+            brackets = max(0, brackets + (piece[-1] in "([") - (piece in ")]"))
+            prelude.append(" " if piece.startswith("/*") else piece)
+        for name in (blocks[-1] if blocks else {_ANYBODY}) if fragment else ():
+            found.setdefault(name, {})[fragment] = None
     return found
 
 
-def _weigh(root: _Element) -> None:
+def _subjects(selectors: str) -> set[str]:
+    """Names of which an element must have one, for a list of selectors to speak of it."""
+    if not _PLAIN.match(selectors):
+        return {_ANYBODY, "keyframes"} if "keyframes" in selectors.lower() else {_ANYBODY}
+    found = set()
+    for selector in selectors.split(","):
+        compound = re.split(r"[ \t\n\r\f>+~]+", selector.strip(_BLANKS))[-1]
+        found.update(_SUBJECT.findall(compound) or [_ANYBODY])
+    return found
+
+
+def _weigh(root: _Element, sheet: dict[str, dict[str, None]]) -> None:
     """Refuse what unfolds into more than a browser can draw, or refers to itself."""
     named: dict[str, _Element] = {}
+    # Of equal ids the first counts, as in browsers.
     for element in _all(root):
         for key, value in element.attributes:
             if key == "id":
                 named.setdefault(value, element)
+    is_marked = any(element.name == "marker" for element in named.values())
     waiting = [root]
+    met = 0
     while waiting:
         element = waiting[-1]
         if element.weight is not None and element.weight >= 0:
             waiting.pop()
             continue
         parts = [child for child in element.children if isinstance(child, _Element)]
-        # An animation refers to what it changes: drawn is that only once.
-        if element.name not in _ANIMATING:
-            parts += [named[name] for name in element.references if name in named]
+        # In a URL any letter may be percent-encoded.
+        names = [told for name in _referred(element, sheet) for told in {name, unquote(name)}]
+        referred = [named[name] for name in names if name in named]
+        parts += referred
+        met += len(parts)
+        if met > 10 * _MOST_ELEMENTS:
+            raise _complicated()
         if element.weight is None:
             element.weight = -1
             for part in parts:
@@ -291,18 +374,39 @@ def _weigh(root: _Element) -> None:
             continue
         if any(part.weight is None or part.weight < 0 for part in parts):
             raise _unsafe("references to itself")
-        element.weight = 1 + sum(part.weight or 0 for part in parts)
+        element.vertices = sum(part.vertices for part in parts)
+        if is_marked:
+            element.vertices += sum(len(_VERTEX.findall(v)) for k, v in element.attributes if k in ("d", "points"))
+        # A marker is drawn at each vertex, of what is within the element, too.
+        again = sum(part.weight or 0 for part in referred if part.name == "marker") * element.vertices
+        element.weight = 1 + sum(part.weight or 0 for part in parts) + again
         waiting.pop()
         if element.weight > _MOST_ELEMENTS:
-            raise UploadError("unsafe", f"This drawing is too complicated to be shown. {_AGAIN}")
+            raise _complicated()
+
+
+def _referred(element: _Element, sheet: dict[str, dict[str, None]]) -> list[str]:
+    """The fragments that an element refers to, by itself or by a style sheet."""
+    found = element.references.copy()
+    if sheet and not _UNPAINTED.fullmatch(element.name):
+        told = dict(element.attributes)
+        names = [
+            _ANYBODY,
+            element.name,
+            f"#{told.get('id', '')}",
+            *(f".{one}" for one in re.split(f"[{_BLANKS}]+", told.get("class", ""))),
+        ]
+        found += [fragment for name in dict.fromkeys(names) for fragment in sheet.get(name, ())]
+    return found
 
 
 def _all(root: _Element) -> Iterator[_Element]:
+    """All elements, in the order of the document."""
     waiting = [root]
     while waiting:
         element = waiting.pop()
         yield element
-        waiting += [child for child in element.children if isinstance(child, _Element)]
+        waiting += [child for child in reversed(element.children) if isinstance(child, _Element)]
 
 
 def _write(element: _Element, out: list[str]) -> None:
@@ -340,6 +444,10 @@ def _named(local: str) -> str:
     told = {"script": "scripts", "handler": "scripts", "a": "links", "foreignObject": "content of a web page"}
     told |= {"image": "a picture of another kind", "feImage": "a picture of another kind"}
     return told.get(local, f'the element "{local[:40]}"')
+
+
+def _complicated() -> UploadError:
+    return UploadError("unsafe", f"This drawing is too complicated to be shown. {_AGAIN}")
 
 
 def _unsafe(what: str) -> UploadError:

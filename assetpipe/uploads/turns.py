@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from concurrent.futures import Future
 from concurrent.futures import TimeoutError as Waited
 from typing import TYPE_CHECKING, TypeVar
@@ -35,9 +36,9 @@ class Turns:
             yield
 
     @contextlib.contextmanager
-    def turn(self) -> Iterator[None]:
-        """Wait until it is our turn to work. Raises Busy."""
-        with _taking(self._turns, self.patience):
+    def turn(self, until: float | None = None) -> Iterator[None]:
+        """Wait until it is our turn to work, or that instant of the monotonic clock. Raises Busy."""
+        with _taking(self._turns, self.patience if until is None else max(0.0, until - time.monotonic())):
             yield
 
     def once(self, key: str, work: Callable[[], T]) -> T:

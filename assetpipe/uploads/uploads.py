@@ -41,6 +41,7 @@ from assetpipe.uploads.upload import Upload
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
+    from pathlib import Path
 
     from _typeshed.wsgi import WSGIApplication
 
@@ -79,7 +80,7 @@ class Uploads:
         *,
         prefix: str = "/uploads/",
         base: str = "",
-        secret: str | bytes | Sequence[str | bytes] = (),
+        secret: str | bytes | Sequence[str | bytes] | None = (),
         allow: Sequence[str] = ALLOW,
         widths: Sequence[int] = (),
         formats: Sequence[ImageFormat] = ("webp",),
@@ -132,9 +133,9 @@ class Uploads:
                 "busy", "Too many pictures are being worked on just now. Try again in a moment."
             ) from error
 
-    def find(self, id: str) -> Upload | None:  # noqa: A002 (what it is called)
+    def find(self, id: str | None) -> Upload | None:  # noqa: A002 (what it is called)
         """The upload of an id; None where there is none, or where it was deleted."""
-        record = serving.find(self._storage, id) if names.is_id(id) else None
+        record = serving.find(self._storage, id) if id is not None and names.is_id(id) else None
         return None if record is None else self._told(record)
 
     def delete(self, id: str) -> bool:  # noqa: A002 (what it is called)
@@ -237,18 +238,22 @@ class Uploads:
         try:
             for stored, data in files.items():
                 self._storage.put(record.key(stored.name), data)
-            for _ in range(3):
-                if self._storage.put(records.record_key(identity), records.dump(record)):
-                    return record
-                other = serving.find(self._storage, identity)
-                if other is not None:
-                    self._discard(record)
-                    return other
-                # It was deleted, this very moment; or else
-            raise OSError(f"{records.record_key(identity)} is damaged: delete it, then add the file again")
         except BaseException:
             self._discard(record)
             raise
+        # From here on the record may lie there, whatever we are told: an object storage that did not answer in time is
+        # asked again, and then says that there is one. Where nobody can say, the files are left, for ``sweep``.
+        for _ in range(3):
+            if self._storage.put(records.record_key(identity), records.dump(record)):
+                return record
+            other = serving.find(self._storage, identity)
+            if other is not None:
+                if other.generation != generation:
+                    self._discard(record)
+                return other
+            # It was deleted, this very moment; or else
+        self._discard(record)
+        raise OSError(f"{records.record_key(identity)} is damaged: delete it, then add the file again")
 
     def _discard(self, record: Record) -> None:
         """Delete the files of a record that was not put in place."""
@@ -304,15 +309,17 @@ class Uploads:
         return known or self._turns.once(key, lambda: self._make_once(record, variant, key))
 
     def _make_once(self, record: Record, variant: Variant, key: str) -> Outcome:
-        with self._turns.place(), self._alone(key) as deaths:
+        until = time.monotonic() + self._turns.patience  # for both that it may wait for
+        with self._turns.place(), self._alone(key, until) as lock:
             known = self._known_outcome(key)
             if known is not None:
                 return known
-            if deaths < _LIVES:
-                with self._turns.turn():
+            with self._turns.turn(until):
+                deaths = _begun(lock)
+                if deaths < _LIVES:
                     outcome = self._make(record, variant)
-            else:
-                outcome = Outcome(failure=f"{deaths} processes died at it")
+                else:
+                    outcome = Outcome(failure=f"{deaths} processes died at it")
             logger.info("%s: made.", key)
             if outcome.failure:
                 logger.error("%s: %s. It is not tried again before the next sweep.", key, outcome.failure)
@@ -329,25 +336,27 @@ class Uploads:
             return None
 
     @contextlib.contextmanager
-    def _alone(self, key: str) -> Iterator[int]:
-        """Keep the other processes of this machine from it; how many have died at it. Raises Busy."""
+    def _alone(self, key: str, until: float) -> Iterator[Path | None]:
+        """Keep the other processes of this machine from it, by a lock if there can be one. Raises Busy."""
         folder = self._storage.locks
         if folder is None:
-            yield 0
+            yield None
             return
         folder.mkdir(parents=True, exist_ok=True)
         file = folder / Digest.of(key.encode())[: names.ID_LENGTH]
-        with locks.holding(file, self._turns.patience) as mine:
+        with locks.holding(file, until - time.monotonic()) as mine:
             if not mine:
                 raise Busy
             deaths = file.stat().st_size
-            with file.open("ab") as handle:
-                handle.write(b"\n")
             try:
-                yield deaths
-            finally:
-                with contextlib.suppress(OSError):  # where what is open cannot be deleted
-                    file.unlink()
+                yield file
+            except BaseException:
+                # We live, and nothing came of it: who died at it before still counts.
+                with contextlib.suppress(OSError):
+                    os.truncate(file, deaths) if deaths else file.unlink()
+                raise
+            with contextlib.suppress(OSError):  # where what is open cannot be deleted
+                file.unlink()
 
     def _make(self, record: Record, variant: Variant) -> Outcome:
         """Make a picture, and put it beside the others. Raises Busy and OSError for what may be otherwise next time."""
@@ -407,6 +416,16 @@ class Uploads:
                     file.unlink()
                     swept += 1
         return swept
+
+
+def _begun(lock: Path | None) -> int:
+    """Note in a lock that its holder begins with what may kill it: how many have died at it."""
+    if lock is None:
+        return 0
+    with lock.open("ab") as handle:
+        deaths = handle.tell()
+        handle.write(b"\n")
+    return deaths
 
 
 def _check_quality(*qualities: Quality) -> None:
