@@ -93,7 +93,7 @@ def page(base: str = "", source: str = "'self'") -> Page:
 
 
 def unbuilt() -> Page:
-    return Page(View(None, "/mount", "'self'", "/static/", lambda _: b""))
+    return Page(View(None, "/mount", "'self'", "/static/", lambda _: b"", thumbnails={"square"}))
 
 
 def sources(html: str) -> list[dict[str, str | None]]:
@@ -179,10 +179,23 @@ def test_a_picture_of_which_nothing_was_made_is_a_plain_image(name: str) -> None
 
 def test_without_a_build_it_is_the_source_itself() -> None:
     told = {"src": "/mount/static/hero.jpg", "alt": "x", "decoding": "async", "class": "a"}
-    assert elements(unbuilt().picture("hero.jpg", alt="x", widths=[7], thumbnail="any", class_="a")) == [("img", told)]
+    assert elements(unbuilt().picture("hero.jpg", alt="x", widths=[7], thumbnail="square", class_="a")) == [
+        ("img", told)
+    ]
     assert unbuilt().srcset("hero.jpg", format="avif") == "/mount/static/hero.jpg"
     ((_, link),) = elements(unbuilt().preload("hero.jpg", sizes="50vw"))
     assert link == {"rel": "preload", "as": "image", "imagesrcset": "/mount/static/hero.jpg"}
+
+
+def test_a_misspelt_thumbnail_is_an_error_before_anything_is_built_too() -> None:
+    with pytest.raises(TagError, match='has no thumbnail "sqare": there is square'):
+        unbuilt().picture("hero.jpg", alt="", thumbnail="sqare")
+
+
+@pytest.mark.parametrize(("wrong", "right"), [({"size": "50vw"}, "sizes="), ({"lazy": True}, 'loading="lazy"')])
+def test_what_html_calls_otherwise_is_an_error_that_says_how(wrong: dict[str, Any], right: str) -> None:
+    with pytest.raises(TagError, match=right):
+        page().picture("hero.jpg", alt="", **wrong)
 
 
 def test_a_name_that_would_end_a_candidate_is_encoded() -> None:
@@ -224,7 +237,7 @@ def test_a_width_that_was_never_made_is_an_error_that_names_those_that_were() ->
     with pytest.raises(TagError) as caught:
         page().picture("hero.jpg", alt="", widths=[500])
     assert "hero.jpg was not made 500 pixels wide: there are 480, 960 and 1600" in str(caught.value)
-    assert "[tool.assetpipe.images]" in str(caught.value)
+    assert "add 500 to `widths`" in str(caught.value)
     with pytest.raises(TagError, match='in the rule of the thumbnail "square"'):
         page().picture("hero.jpg", alt="", widths=[300], thumbnail="square")
 
@@ -255,7 +268,7 @@ def test_a_thumbnail_that_there_is_not_is_an_error_that_lists_those_there_are() 
         page().picture("hero.jpg", alt="", thumbnail="sqare")
     assert 'hero.jpg has no thumbnail "sqare": there is square.' in str(caught.value)
     assert "[[tool.assetpipe.images.rule]]" in str(caught.value)
-    with pytest.raises(TagError, match="there is none"):
+    with pytest.raises(TagError, match="make one by a rule"):
         page().picture("one.jpg", alt="", thumbnail="square")
     with pytest.raises(TagError, match="no thumbnail"):
         page().srcset("hero.jpg", thumbnail="sqare")
@@ -379,7 +392,7 @@ def test_a_srcset_names_the_files_of_one_format(given: dict[str, Any], told: str
 
 
 def test_a_format_that_was_never_made_is_an_error_that_names_those_that_were() -> None:
-    with pytest.raises(TagError, match=r'not made in format="jxl": there is avif and webp\. .*`formats`'):
+    with pytest.raises(TagError, match=r'not made in format="jxl": there is avif and webp\. .*formats = '):
         page().srcset("hero.jpg", format="jxl")
 
 

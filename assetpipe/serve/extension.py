@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import os
 import re
 from contextvars import ContextVar
@@ -247,7 +248,9 @@ class Serving:
                     raise TagError(f"there is no file {path}")
                 return file.read_bytes()
 
-            return Page(View(None, quote(mount), "'self'", prefix, read_source, self._config.imports, self._look_for))
+            names = {rule.thumbnail for rule in self._config.images.rule}
+            imports = self._config.imports
+            return Page(View(None, quote(mount), "'self'", prefix, read_source, imports, self._look_for, names))
         page = self.server.tags(table, mount, prefix, partial(self._miss, table))
         if self._is_live and has_request_context():
             page.inline = self._noted(page.inline, prefix)  # type: ignore[method-assign]
@@ -323,7 +326,9 @@ class Serving:
         if table.private(path) is not None:
             self._say(f"a tag names {path}, which is private: no URL leads there.", path)
         else:
-            self._say(f"a tag names {path}, which is not in the release, so its URL stays plain.", path)
+            close = difflib.get_close_matches(path, table.manifest.assets, n=1)
+            meant = f" Did you mean {close[0]}?" if close else ""
+            self._say(f"a tag names {path}, which is not in the release, so its URL stays plain.{meant}", path)
 
     # What is said in debug mode, once each
 

@@ -20,7 +20,7 @@ from assetpipe.serve import pictures
 from assetpipe.serve.policy import Policy, hash_of, nonce_source
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from assetpipe.manifest import Asset, Manifest
     from assetpipe.serve.pictures import Candidate, Picture
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 Attribute = str | int | float | bool | None
 _ATTRIBUTE = re.compile(r"[A-Za-z_:@][A-Za-z0-9_:.@-]*\Z")
 _INLINE_LIMIT = 32 * 1024  # bytes; more than that is better fetched once than sent with every page
+# What people write of a picture, and what HTML has.
+_MEANT = {"size": 'sizes="50vw"', "lazy": 'loading="lazy"', "srcset": "widths=[480, 960]", "class": 'class_="card"'}
 # Preload's destinations (Fetch section 2.2.7) by media type; anything else is fetched by script.
 _DESTINATIONS = {"text/css": "style", "text/javascript": "script", "text/vtt": "track"}
 # The directives of a policy (CSP level 3) by destination.
@@ -52,7 +54,8 @@ class View(NamedTuple):
     ``manifest`` is None where the sources are served as they are. ``base`` is what comes before each URL path: the
     mount point, or the host of a CDN, which ``source`` then names for a content security policy. Names that do not
     begin with a slash are below ``prefix``. ``read`` gives the bytes of the asset at a logical path; ``imports`` are
-    the bare specifiers where there is no manifest. ``missing`` is told of paths that no asset has.
+    the bare specifiers where there is no manifest, ``thumbnails`` the sets of images that there will be. ``missing`` is
+    told of paths that no asset has.
     """
 
     manifest: Manifest | None
@@ -62,6 +65,7 @@ class View(NamedTuple):
     read: Callable[[str], bytes]
     imports: Mapping[str, str] = {}
     missing: Callable[[str], None] = lambda _: None
+    thumbnails: Collection[str] = ()
 
 
 class Page:
@@ -179,6 +183,8 @@ class Page:
                 f"{path} has no `alt`, for those who do not see it: by a screen reader, or when it does not load. "
                 'Say what it shows, as in alt="A red boat in the harbour"; of mere decoration, alt="".'
             )
+        if wrong := attributes.keys() & _MEANT.keys():
+            raise TagError(f"{path}: an image has no attribute `{min(wrong)}`. Write {_MEANT[min(wrong)]}.")
         picture = self._picture(name, widths, thumbnail)
         shown = picture.fallback[-1]
         told: dict[str, Attribute] = {"decoding": "async", **_named(attributes)}
@@ -190,7 +196,7 @@ class Page:
         elif sizes.startswith("auto") and any("sizes" in source for source in sources):
             image["sizes"] = sizes  # only then does it count for the sources (HTML section 4.8.3: "allows auto-sizes")
         if placeholder:
-            image |= self._placeholder(path, str(image.get("style") or ""))
+            image |= self._placeholder(path, str(image.get("style") or ""), is_cut=bool(thumbnail))
         tag = _tag("img", image)
         if not sources:
             return tag
@@ -273,6 +279,8 @@ class Page:
         self.url(name)
         asset = self._asset(path)
         if asset is None:
+            if thumbnail and self._view.manifest is None:
+                pictures.check_name(path, thumbnail, self._view.thumbnails)
             return pictures.unbuilt(path)
         return pictures.choose(path, asset, self._release(), widths, thumbnail)
 
@@ -289,10 +297,15 @@ class Page:
         srcset = ", ".join(f"{self._at(one)} {one.width}w" for one in candidates)
         return {f"{prefix}srcset": srcset, f"{prefix}sizes": sizes}
 
-    def _placeholder(self, path: str, style: str) -> dict[str, Attribute]:
-        """The style of an image until it is there, which the page's policy then allows."""
+    def _placeholder(self, path: str, style: str, *, is_cut: bool) -> dict[str, Attribute]:
+        """The style of an image until it is there, which the page's policy then allows.
+
+        Of what may be cut, a blur of the whole would show other parts at other places.
+        """
         asset = self._asset(path)
-        if asset is None or not (style := pictures.placeholder_style(asset.placeholder, style)):
+        if asset is None or (is_cut and asset.placeholder.startswith("data:")):
+            return {}
+        if not (style := pictures.placeholder_style(asset.placeholder, style)):
             return {}
         self._styles[hash_of(_parsed(style))] = None
         if asset.placeholder.startswith("data:"):

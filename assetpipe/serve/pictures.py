@@ -10,12 +10,12 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, NoReturn
 
 from assetpipe.errors import TagError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from assetpipe.manifest import Asset, Rendition
 
@@ -142,8 +142,8 @@ def check_format(path: str, release: Iterable[Asset], name: str) -> None:
     made = {one.type.removeprefix("image/") for asset in release for one in asset.renditions}
     if made and name not in made:
         raise TagError(
-            f'{path} was not made in format="{name}": there is {_listed(sorted(made))}. Name that, or add "{name}" to '
-            "`formats` in [tool.assetpipe.images] and build again."
+            f'{path} was not made in format="{name}": there is {_listed(sorted(made))}. Name that, or have another '
+            'made by [tool.assetpipe.images] formats = ["webp", "avif"].'
         )
 
 
@@ -172,7 +172,7 @@ def _as_wide(candidates: Sequence[Candidate], width: int) -> Candidate:
 def _check_width(path: str, known: Iterable[int], release: Iterable[Asset], width: int, thumbnail: str) -> None:
     alike = (one for asset in release for one in asset.renditions if one.thumbnail == thumbnail and not one.negotiated)
     if not any(one.width == width for one in alike):
-        where = f'the rule of the thumbnail "{thumbnail}"' if thumbnail else "[tool.assetpipe.images]"
+        where = f'the rule of the thumbnail "{thumbnail}"' if thumbnail else "the rule that counts for it"
         raise TagError(
             f"{path} was not made {width} pixels wide: there are {_listed(sorted(known))}. Name some of these, or add "
             f"{width} to `widths` in {where} and build again."
@@ -182,11 +182,20 @@ def _check_width(path: str, known: Iterable[int], release: Iterable[Asset], widt
 def _check_thumbnail(path: str, asset: Asset, release: Iterable[Asset], thumbnail: str) -> None:
     if not asset.renditions and any(one.thumbnail == thumbnail for other in release for one in other.renditions):
         return  # an animation, a drawing in SVG: it is shown as it is
-    own = sorted({one.thumbnail for one in asset.renditions} - {""})
+    _refuse_thumbnail(path, thumbnail, sorted({one.thumbnail for one in asset.renditions} - {""}))
+
+
+def check_name(path: str, thumbnail: str, known: Collection[str]) -> None:
+    """Raise TagError for a thumbnail that no rule of the configuration makes."""
+    if thumbnail not in known:
+        _refuse_thumbnail(path, thumbnail, sorted(known))
+
+
+def _refuse_thumbnail(path: str, thumbnail: str, known: Sequence[str]) -> NoReturn:
+    there = f"there {'is' if len(known) < 2 else 'are'} {_listed(known)}. Name that, or make" if known else "make"
     raise TagError(
-        f'{path} has no thumbnail "{thumbnail}": there {"is" if len(own) < 2 else "are"} {_listed(own) or "none"}. '
-        "Name that, or make another by a rule: [[tool.assetpipe.images.rule]] with a `match` for it, "
-        f'thumbnail = "{thumbnail}", widths = [400] and crop = "1:1".'
+        f'{path} has no thumbnail "{thumbnail}": {there} one by a rule: [[tool.assetpipe.images.rule]] with a `match` '
+        f'for it, thumbnail = "{thumbnail}", widths = [400] and crop = "1:1".'
     )
 
 

@@ -68,7 +68,7 @@ def examine(data: bytes, filename: str | None, limits: Limits) -> Taken:
     if media_type not in limits.allow:
         told = kinds.spoken(media_type) if media_type else kinds.guess(data)
         listed = [kinds.spoken(one).partition(" ")[2].rpartition(" ")[0] for one in limits.allow]
-        accepted = f"{', '.join(listed[:-1])} and {listed[-1]}" if len(listed) > 1 else "".join(listed)
+        accepted = f"{', '.join(listed[:-1])} or {listed[-1]}" if len(listed) > 1 else "".join(listed)
         what = f"This is {told}, which is not accepted." if told else "This kind of file is not accepted."
         raise UploadError("not-allowed", f"{what} Send {accepted}.")
     if kinds.contradicts(filename, media_type):

@@ -103,6 +103,8 @@ class Uploads:
         self._storage: Storage = Folder(storage) if isinstance(storage, str | os.PathLike) else storage
         self._limits = Limits(tuple(allow), max_bytes, max_pixels)
         self._quality = {name: quality_of(name, quality) for name in get_args(ImageFormat)}
+        if isinstance(widths, int) or isinstance(formats, str):
+            raise ConfigError(f"widths={widths!r}, formats={formats!r}: name several, as in widths=(480, 960).")
         self._wanted = [Variant(w, f, self._quality.get(f, 80)).checked() for f in formats for w in (0, *widths)]
         if any(isinstance(self._quality[one.format], str) for one in self._wanted):
             _check_quality(*(self._quality[one.format] for one in self._wanted))
