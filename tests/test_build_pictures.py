@@ -339,3 +339,16 @@ def test_a_picture_that_is_cut_off_keeps_its_size_for_pages_and_says_how_to_leav
     assert 'ignore = ["shop/cut.jpg"]' in broken.hint
     project.configure(ignore=("shop/cut.jpg",))
     assert [problem.kind for problem in project.build().problems] == ["empty"]
+
+
+def test_a_panorama_that_is_too_long_for_webp_says_so(project: Project) -> None:
+    """WebP has 14 bits for a side (RFC 9649 section 2.7.1.1)."""
+    project.write({"wide.jpg": pictures.saved(pictures.photograph(20_000, 40), "JPEG")})
+    project.configure(images=Images(widths=(1000,)))
+    built = project.build()
+    (problem,) = built.problems
+    assert (problem.kind, problem.severity, problem.file) == ("long-image", Severity.NOTE, "static/wide.jpg")
+    assert "16,383" in problem.text
+    assert [r.width for r in built.manifest.assets["/static/wide.jpg"].renditions] == [1000]
+    project.configure(images=Images(formats=(), widths=(1000,)))
+    assert project.build().problems == ()

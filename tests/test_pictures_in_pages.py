@@ -689,3 +689,20 @@ def test_a_background_is_answered_by_a_smaller_one_too(site: Site, kind: str) ->
     assert [(urlsplit(one.url).path, one.headers["content-type"]) for one in loaded] == [
         (site.release.assets[f"/static/old.{kind}"].url, "image/webp")
     ]
+
+
+def test_a_blur_of_the_whole_is_not_shown_behind_a_part_of_it() -> None:
+    square = Rendition(
+        url="/static/p.1.webp", type="image/webp", size=9, sha256="1", width=9, height=9, thumbnail="square"
+    )
+
+    def shown(placeholder: str) -> str:
+        asset = Asset(
+            url="/static/p.2.jpg", type="image/jpeg", size=99, sha256="2", width=90, height=60,
+            renditions=(square,), placeholder=placeholder,
+        )  # fmt: skip
+        release = Manifest(format=1, release="r", assets={"/static/p.jpg": asset})
+        return Page(View(release, "", "'self'", "/static/", lambda _: b"")).picture("p.jpg", alt="", thumbnail="square")
+
+    assert "style" not in img(shown("data:image/webp;base64,AAAA"))
+    assert "#123456" in str(img(shown("#123456"))["style"])

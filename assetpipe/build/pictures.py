@@ -120,6 +120,8 @@ class Pictures:
             shown = sources[path].shown
             if "problem" in rendered.facts:
                 yield _unconverted(sources[path], rendered.facts)
+            elif "beyond" in rendered.facts:
+                yield _beyond(sources[path], rendered.facts)
             if "position" in str(rendered.facts.get("metadata", "")).split():
                 telling.append(shown)
         yield from self._misspelt()
@@ -198,6 +200,10 @@ class Pictures:
                     replace(one, facts={**one.facts, "format": order.format, "thumbnail": name})
                     for name in wanted.orders[order]
                 ]
+        side = max(int(facts.get("width", 0)), int(facts.get("height", 0)))
+        own = (order.format for order in wanted.orders if not order.width and not order.thumbnail)
+        if beyond := [name for name in own if side > images.MAX_SIDE[name]]:
+            facts = {**facts, "beyond": beyond[-1]}
         self.rendered[path] = Result(tuple(_worthwhile(made)), facts)
 
     def _version(self, order: Order | None) -> str:
@@ -219,6 +225,18 @@ def _worthwhile(made: Iterable[Made]) -> Iterator[Made]:
         if kin not in least or one.size < least[kin]:
             least[kin] = one.size
             yield one
+
+
+def _beyond(source: Source, facts: Facts) -> Problem:
+    name = str(facts["beyond"])
+    most = images.MAX_SIDE[name]
+    return Problem(
+        kind="long-image",
+        severity=Severity.NOTE,
+        text=f"{facts['width']} x {facts['height']} pixels: {name} has room for {most:,} a side, and is not made",
+        file=source.shown,
+        hint="Narrower ones are made by `widths`; AVIF has room for more than WebP.",
+    )
 
 
 def _unconverted(source: Source, facts: Facts) -> Problem:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from assetpipe.transforms.rasters import Facts
 
 # The longest side that a format has room for, in pixels: WebP's of RFC 9649 section 2.7.1.1, AVIF's of libavif.
-_MAX_SIDE = {"webp": 16_383, "avif": 32_768}
+MAX_SIDE = {"webp": 16_383, "avif": 32_768}
 _OWN = {"webp": "image/webp", "avif": "image/avif"}
 # A placeholder is this long, and may as well be blurred: it is shown at the size of the picture.
 _BLUR_SIDE, _BLUR_QUALITY = 16, 40
@@ -87,7 +87,7 @@ def plan(facts: Facts, orders: Iterable[Order]) -> dict[Order, Size]:
         elif not order.thumbnail and (order.width or facts.media_type == _OWN[order.format]):
             continue  # wider than it is; or what it is already
         is_moving = facts.frames > 1 and order.format != "webp"
-        if facts.convertible and not is_moving and max(size) <= _MAX_SIDE[order.format]:
+        if facts.convertible and not is_moving and max(size) <= MAX_SIDE[order.format]:
             planned[order] = Size(order.crop, order.gravity, *size)
     return planned
 
