@@ -23,8 +23,8 @@ Coding = Literal["br", "gzip", "zstd"]
 ImageFormat = Literal["webp", "avif"]
 # A number is the codec's own; a name is what the eye is to see, as a score of SSIMULACRA2.
 Quality = int | Literal["visually-lossless", "high", "medium"]
-# To the eye, these two are about the same.
-_QUALITY: dict[ImageFormat, Quality] = {"webp": 80, "avif": 60}
+# To the eye, these two are about the same: bench/README.md has their scores.
+_QUALITY: dict[ImageFormat, Quality] = {"webp": 80, "avif": 55}
 # Pillow takes more for a bomb.
 _MOST_PIXELS = 178_956_970
 Placeholder = Literal["none", "color", "blur"]

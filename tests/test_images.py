@@ -18,7 +18,7 @@ from tests import pictures
 
 KINDS = ("PNG", "JPEG", "GIF", "TIFF", "BMP", "WEBP", "AVIF")
 BOTH: tuple[ImageFormat, ...] = ("webp", "avif")
-QUALITY: dict[ImageFormat, int] = {"webp": 80, "avif": 60}
+QUALITY: dict[ImageFormat, int] = {"webp": 80, "avif": 55}
 
 
 def orders(*widths: int, formats: tuple[ImageFormat, ...] = ("webp",)) -> list[Order]:
