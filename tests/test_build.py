@@ -252,7 +252,7 @@ def test_a_change_of_equal_size_within_the_clock_s_grain_is_noticed(project: Pro
         ({"a.css": b"a{content:'\xff'}"}, [("not-utf8", "static/a.css", Severity.WARNING)]),
         ({"a.png": b""}, [("broken-image", "static/a.png", Severity.WARNING)]),
         ({"a.jpg": pictures.jpeg()[:999]}, [("broken-image", "static/a.jpg", Severity.WARNING)]),
-        ({"a.png": b"GIF89a"}, [("broken-image", "static/a.png", Severity.WARNING)]),
+        ({"a.png": b"GIF89a"}, [("misnamed-image", "static/a.png", Severity.WARNING)]),
         ({"a.css": "a{b:url(x.png)}"}, [("missing-css", "static/a.css", Severity.WARNING)]),
         ({"a.js": "import './x.js'"}, [("missing-js", "static/a.js", Severity.WARNING)]),
         ({"a.js": "//# sourceMappingURL=x.map"}, [("missing-map", "static/a.js", Severity.WARNING)]),
