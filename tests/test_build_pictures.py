@@ -341,6 +341,14 @@ def test_a_picture_that_is_cut_off_keeps_its_size_for_pages_and_says_how_to_leav
     assert [problem.kind for problem in project.build().problems] == ["empty"]
 
 
+def test_what_nothing_is_to_be_made_of_may_be_anything(project: Project) -> None:
+    project.write({"scans/p.png": "not yet", "scans/q.jpg": pictures.png()})
+    assert len(project.build().problems) == 2
+    for images in (Images(formats=()), Images(rule=(Rule(match="scans/", formats=()),))):
+        project.configure(images=images)
+        assert project.build().problems == ()
+
+
 def test_a_panorama_that_is_too_long_for_webp_says_so(project: Project) -> None:
     """WebP has 14 bits for a side (RFC 9649 section 2.7.1.1)."""
     project.write({"wide.jpg": pictures.saved(pictures.photograph(20_000, 40), "JPEG")})

@@ -200,6 +200,9 @@ class Pictures:
                     replace(one, facts={**one.facts, "format": order.format, "thumbnail": name})
                     for name in wanted.orders[order]
                 ]
+        if not wanted.orders and wanted.placeholder == "none":
+            # Nobody wanted anything made of it: what kept that from being made is nobody's problem.
+            facts = {key: value for key, value in facts.items() if key not in _DAMAGE}
         side = max(int(facts.get("width", 0)), int(facts.get("height", 0)))
         own = (order.format for order in wanted.orders if not order.width and not order.thumbnail)
         if beyond := [name for name in own if side > images.MAX_SIDE[name]]:
