@@ -189,7 +189,7 @@ class Page:
         shown = picture.fallback[-1]
         told: dict[str, Attribute] = {"decoding": "async", **_named(attributes)}
         image = {"src": self._at(shown), "alt": alt, **pictures.dimensions(shown.width, shown.height, told), **told}
-        sizes = pictures.shown_width(path, sizes, image)
+        sizes = pictures.shown_width(path, sizes or "", image)
         sources = [{"type": kind, **self._srcset(each, sizes)} for kind, each in picture.sources]
         if len(picture.fallback) > 1:
             image |= self._srcset(picture.fallback, sizes)
@@ -282,7 +282,7 @@ class Page:
             if thumbnail and self._view.manifest is None:
                 pictures.check_name(path, thumbnail, self._view.thumbnails)
             return pictures.unbuilt(path)
-        return pictures.choose(path, asset, self._release(), widths, thumbnail)
+        return pictures.choose(path, asset, self._release(), widths or (), thumbnail)
 
     def _at(self, candidate: Candidate) -> str:
         return self._view.base + rooted(LogicalPath(candidate.url))

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-    from assetpipe.serve.resource import Headers, Representation
+    from assetpipe.serve.resource import Headers, Reply, Representation
     from assetpipe.serve.server import Server
 
 _CHUNK = 64 * 1024
@@ -57,14 +57,25 @@ class AssetMiddleware:
             return (body,)
         reply, loaded = server.load(reply, table, lambda newer: respond(newer, path, environ))
         server.counters.add(reply, path)
-        headers, iterable = send(reply.headers, loaded, environ, self.handover)
-        try:
-            start_response(reply.status, headers)
-        except BaseException:
-            if isinstance(loaded, Opened):
-                loaded.close()  # nobody else will: the server has got nothing to close
-            raise
-        return iterable
+        return start(reply, loaded, environ, start_response, self.handover)
+
+
+def start(
+    reply: Reply,
+    body: bytes | Opened,
+    environ: dict[str, Any],
+    start_response: StartResponse,
+    handover: Callable[[Representation], tuple[str, str]] | None = None,
+) -> Iterable[bytes]:
+    """Start a reply with this body, and give the server what it is to send."""
+    headers, iterable = send(reply.headers, body, environ, handover)
+    try:
+        start_response(reply.status, headers)
+    except BaseException:
+        if isinstance(body, Opened):
+            body.close()  # nobody else will: the server has got nothing to close
+        raise
+    return iterable
 
 
 def send(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from assetpipe.serve.respond import FIELDS
 from assetpipe.serve.server import Opened
-from assetpipe.serve.wsgi import send
+from assetpipe.serve.wsgi import start
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, MutableMapping
@@ -39,15 +39,7 @@ class WsgiUploads:
         answered = self.desk.answer(environ.get("PATH_INFO", ""), environ)
         if answered is None:
             return self.app(environ, start_response)
-        reply, body = answered
-        headers, iterable = send(reply.headers, body, environ)
-        try:
-            start_response(reply.status, headers)
-        except BaseException:
-            if isinstance(body, Opened):
-                body.close()  # nobody else will: the server has got nothing to close
-            raise
-        return iterable
+        return start(*answered, environ, start_response)
 
 
 class AsgiUploads:
