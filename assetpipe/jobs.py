@@ -104,10 +104,10 @@ def spelled(order: images.Order) -> str:
 
 
 def original(data: bytes, options: tuple[str, ...]) -> Output:
-    """Make an image fit to be published, by its media type, whether to ``strip`` and whether to ``optimize`` it: its
-    bytes, if they are others; or say what is wrong with it.
+    """Make an image fit to be published, by whether to ``strip`` and whether to ``optimize`` it: its bytes, if they are
+    others; or say what is wrong with it.
     """
-    _, strip, optimized = options
+    strip, optimized = options
     # By what it is, and not what it is called: a position is one under any name. What is no picture has none.
     media_type = containers.sniff(data)
     told = data

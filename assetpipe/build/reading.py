@@ -169,14 +169,14 @@ class Reader:
 
     def _wishes(self, path: LogicalPath) -> tuple[str, ...]:
         """What is to be done to an image's own bytes: nothing, by default."""
-        images, media_type = self.config.images, media.media_type(path.name)
-        if not (images.strip or images.optimize) or media_type not in rasters.SOURCES:
+        images = self.config.images
+        if not (images.strip or images.optimize) or media.media_type(path.name) not in rasters.SOURCES:
             return ()
-        return media_type, "strip" if images.strip else "", "optimize" if images.optimize else ""
+        return "strip" if images.strip else "", "optimize" if images.optimize else ""
 
     def _publishable(self, source: Source, text: Blob, options: tuple[str, ...]) -> None:
         images = self.config.images
-        self._images_version = self._images_version or jobs.original_version(options[2])
+        self._images_version = self._images_version or jobs.original_version(options[1])
         job = Job("original", self._images_version, options, (text.digest,))
 
         def finish(result: Result) -> None:
